@@ -1,0 +1,1 @@
+//! Kubernetes controller that makes ALB instances follow Ingress and AlbConfig objects

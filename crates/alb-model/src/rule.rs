@@ -1,0 +1,48 @@
+//! Forwarding rules: conditions, actions, and where they came from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::api_enum;
+use crate::{Action, Condition, ObjectRef};
+
+api_enum! {
+    /// What a rule looks at.
+    Direction {
+        /// The request, before it is forwarded.
+        #[default]
+        Request = "Request",
+        /// The backend's response.
+        Response = "Response",
+    }
+}
+
+/// A forwarding rule (`CreateRules`). All conditions must hold (AND); within a condition one value is enough (OR).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rule {
+    /// Id (`rule-…`); known only when observed.
+    pub id: Option<String>,
+    /// Name, 2–128 characters. A planner keeps the rule's identity here; empty until it is given.
+    pub name: String,
+    /// Priority, 1–10000, smaller first, unique on its listener and direction. `None` while the planner has not chosen
+    /// one: the place in [`crate::Listener::rules`] is then the order.
+    pub priority: Option<u16>,
+    /// Request or response; fixed at creation.
+    pub direction: Direction,
+    /// Conditions; an empty list matches everything.
+    pub conditions: Vec<Condition>,
+    /// Actions in the order they run. A request rule ends with exactly one final action.
+    pub actions: Vec<Action>,
+    /// The objects and fields that asked for this rule, for people. Not part of the rule's identity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Origin>,
+}
+
+/// A field of an object that a rule came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// The object.
+    pub object: ObjectRef,
+    /// The field, such as `spec.rules[0].http.paths[1]`.
+    pub field: String,
+}

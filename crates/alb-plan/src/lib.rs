@@ -1,0 +1,1 @@
+//! Minimal, hitless and crash-safe plans of ALB API calls from an observed to a desired gateway

@@ -1,0 +1,1 @@
+//! The AlbConfig custom resource (alibabacloud.com/v1): types, structural schema, defaults, validation

@@ -1,0 +1,1 @@
+//! Pure translation of Kubernetes Ingress objects into an ALB gateway, with diagnostics
