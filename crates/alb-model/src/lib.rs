@@ -5,6 +5,7 @@ mod condition;
 mod diagnostic;
 mod gateway;
 mod listener;
+pub mod route;
 mod rule;
 mod server_group;
 
@@ -21,6 +22,10 @@ pub use gateway::{
 pub use listener::{
     Acl, AclBinding, AclType, Certificate, CertificateKey, CertificateRef, Listener, ListenerLog,
     ListenerProtocol, QuicConfig, XForwardedFor,
+};
+pub use route::{
+    Decision, HeaderEdit, HeaderValue, ListenerRouter, Outcome, PathPattern, Request, RequestEdits,
+    ResponseDecision, Router, Scheme, SystemValue, WildcardPattern, route,
 };
 pub use rule::{Direction, Origin, Rule};
 pub use server_group::{

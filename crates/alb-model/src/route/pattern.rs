@@ -1,0 +1,177 @@
+//! Value patterns: wildcards and regular expressions.
+
+use regex::{Captures, Regex, RegexBuilder};
+
+/// Memory a compiled expression may take. Values have at most 128 characters; only nested repetitions come near.
+const REGEX_SIZE_LIMIT_BYTES: usize = 1 << 20;
+
+/// A compiled wildcard pattern: `*` is any run of characters, `?` exactly one.
+///
+/// Matching takes at most (length of text) × (length of pattern) steps, and one comparison for the usual shapes.
+///
+/// ```
+/// use alb_model::WildcardPattern;
+///
+/// let pattern = WildcardPattern::new("/api/*/v?");
+/// assert!(pattern.matches("/api/users/all/v2"));
+/// assert!(!pattern.matches("/api/users/v22"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WildcardPattern(Shape);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    Exact(Box<str>),
+    /// Literal, then one final `*`.
+    Prefix(Box<str>),
+    /// One leading `*`, then a literal.
+    Suffix(Box<str>),
+    Glob(Box<str>),
+}
+
+impl WildcardPattern {
+    /// Compiles a pattern.
+    pub fn new(text: &str) -> Self {
+        let is_literal = |part: &str| !part.contains(['*', '?']);
+        Self(if is_literal(text) {
+            Shape::Exact(text.into())
+        } else if let Some(prefix) = text.strip_suffix('*').filter(|p| is_literal(p)) {
+            Shape::Prefix(prefix.into())
+        } else if let Some(suffix) = text.strip_prefix('*').filter(|s| is_literal(s)) {
+            Shape::Suffix(suffix.into())
+        } else {
+            Shape::Glob(text.into())
+        })
+    }
+
+    /// Whether the whole text matches.
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.0 {
+            Shape::Exact(exact) => **exact == *text,
+            Shape::Prefix(prefix) => text.starts_with(&**prefix),
+            Shape::Suffix(suffix) => text.ends_with(&**suffix),
+            Shape::Glob(glob) => glob_matches(glob.as_bytes(), text),
+        }
+    }
+
+    /// The one text that matches, if the pattern has no wildcard.
+    pub fn exact(&self) -> Option<&str> {
+        match &self.0 {
+            Shape::Exact(exact) => Some(exact),
+            _ => None,
+        }
+    }
+
+    /// What every matching text starts with; may be empty.
+    pub fn literal_prefix(&self) -> &str {
+        match &self.0 {
+            Shape::Exact(literal) | Shape::Prefix(literal) => literal,
+            Shape::Suffix(_) => "",
+            Shape::Glob(glob) => glob.split(['*', '?']).next().unwrap_or_default(),
+        }
+    }
+
+    /// What every matching text ends with, if the pattern is a `*` and a literal.
+    pub fn literal_suffix(&self) -> Option<&str> {
+        match &self.0 {
+            Shape::Suffix(suffix) => Some(suffix),
+            _ => None,
+        }
+    }
+}
+
+/// Greedy matching that remembers only the last `*`: when the rest does not fit, that star takes one character more.
+/// Earlier stars never need to be revisited, so there is no exponential case.
+fn glob_matches(pattern: &[u8], text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < bytes.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                p += 1;
+                star = Some((p, t));
+            }
+            Some(b'?') => {
+                p += 1;
+                t = next_char(bytes, t);
+            }
+            Some(byte) if *byte == bytes[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((after, taken)) = star else {
+                    return false;
+                };
+                let taken = next_char(bytes, taken);
+                star = Some((after, taken));
+                (p, t) = (after, taken);
+            }
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+/// Start of the next character of valid UTF-8.
+fn next_char(bytes: &[u8], at: usize) -> usize {
+    let mut next = at + 1;
+    while bytes.get(next).is_some_and(|byte| byte & 0xC0 == 0x80) {
+        next += 1;
+    }
+    next
+}
+
+/// A compiled path value: a wildcard pattern, or a regular expression if it starts with `~*`.
+#[derive(Clone, Debug)]
+pub enum PathPattern {
+    /// Without `~*`.
+    Wildcard(WildcardPattern),
+    /// With `~*`; searched anywhere in the path unless it anchors itself.
+    Regex(Regex),
+    /// With `~*` and not a valid expression: matches nothing. [`crate::validate`] reports it.
+    Invalid,
+}
+
+impl PathPattern {
+    /// What marks a regular expression.
+    pub const REGEX_MARK: &'static str = "~*";
+
+    /// Compiles a value.
+    pub fn new(value: &str) -> Self {
+        match value.strip_prefix(Self::REGEX_MARK) {
+            None => Self::Wildcard(WildcardPattern::new(value)),
+            Some(expression) => match Self::compile_regex(expression) {
+                Ok(regex) => Self::Regex(regex),
+                Err(_) => Self::Invalid,
+            },
+        }
+    }
+
+    /// Compiles an expression (without `~*`) with the limits that routing uses.
+    ///
+    /// # Errors
+    /// The expression is not valid, or its compiled form would be too large.
+    pub fn compile_regex(expression: &str) -> Result<Regex, regex::Error> {
+        RegexBuilder::new(expression)
+            .size_limit(REGEX_SIZE_LIMIT_BYTES)
+            .build()
+    }
+
+    /// Whether the path matches.
+    pub fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Wildcard(pattern) => pattern.matches(path),
+            Self::Regex(regex) => regex.is_match(path),
+            Self::Invalid => false,
+        }
+    }
+
+    /// Groups of the match, if it is a regular expression that matches.
+    pub fn captures<'a>(&self, path: &'a str) -> Option<Captures<'a>> {
+        match self {
+            Self::Regex(regex) => regex.captures(path),
+            Self::Wildcard(_) | Self::Invalid => None,
+        }
+    }
+}
