@@ -1,1 +1,6 @@
-//! Simulator of the Alibaba Cloud ALB: signed OpenAPI, asynchronous jobs, and a data plane that forwards real HTTP
+//! Simulator of the Alibaba Cloud ALB: signed OpenAPI, asynchronous jobs, and a data plane that forwards real HTTP.
+
+pub mod address;
+pub mod world;
+
+pub use address::{AddressEntries, AddressMap, Unreachable};
