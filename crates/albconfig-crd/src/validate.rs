@@ -1,0 +1,375 @@
+//! Checks that a schema cannot express, and those it can for readers that have no API server before them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::{AlbConfig, ListenerSpec, LoadBalancerSpec, Tag};
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Path of the field, such as `spec.listeners[1].port`.
+    pub path: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+impl std::error::Error for FieldError {}
+
+/// Everything that is wrong with an AlbConfig; empty when it is valid.
+///
+/// An HTTPS listener without certificates is valid: they may come from Secrets of Ingresses or from discovery.
+pub fn validate(albconfig: &AlbConfig) -> Vec<FieldError> {
+    let mut check = Check { errors: Vec::new() };
+    check.name(albconfig.metadata.name.as_deref().unwrap_or_default());
+    check.load_balancer(&albconfig.spec.config);
+    let mut seen = BTreeMap::new();
+    for (index, listener) in albconfig.spec.listeners.iter().enumerate() {
+        let path = format!("spec.listeners[{index}]");
+        check.listener(&path, listener);
+        if let Some(port) = listener.port_number() {
+            let protocol = listener.protocol.to_ascii_uppercase();
+            // HTTPS runs over TCP and QUIC over UDP, so that these two may share a port.
+            let transport = if protocol == "QUIC" { "UDP" } else { "TCP" };
+            if let Some(first) = seen.insert((port, transport), index) {
+                check.fail(
+                    &path,
+                    format!(
+                        "{port}/{protocol} uses the port of spec.listeners[{first}]; give each listener its own port \
+                         (only HTTPS and QUIC may share one)"
+                    ),
+                );
+            }
+        }
+        if listener.acl_config.is_some() && !albconfig.spec.config.security_group_ids.is_empty() {
+            check.fail(
+                &format!("{path}.aclConfig"),
+                "ACLs and spec.config.securityGroupIds cannot be used together; remove one of them",
+            );
+        }
+        if listener.log_config.is_some() && albconfig.spec.config.access_log_config.is_none() {
+            check.fail(
+                &format!("{path}.logConfig"),
+                "needs an access log; set spec.config.accessLogConfig",
+            );
+        }
+    }
+    check.errors
+}
+
+struct Check {
+    errors: Vec<FieldError>,
+}
+
+impl Check {
+    fn fail(&mut self, path: &str, message: impl Into<String>) {
+        self.errors.push(FieldError {
+            path: path.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn one_of(&mut self, path: &str, value: &str, allowed: &[&str]) {
+        if !allowed.iter().any(|a| a.eq_ignore_ascii_case(value)) {
+            self.fail(
+                path,
+                format!("{value:?} is unknown; write one of {}", allowed.join(", ")),
+            );
+        }
+    }
+
+    fn range(&mut self, path: &str, value: i32, min: i32, max: i32) {
+        if value < min || value > max {
+            self.fail(path, format!("{value} is out of range; write {min} to {max}"));
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        if name.starts_with("aliyun") {
+            self.fail(
+                "metadata.name",
+                "may not start with \"aliyun\": the cloud refuses such values in tags; choose another name",
+            );
+        }
+    }
+
+    fn load_balancer(&mut self, config: &LoadBalancerSpec) {
+        let at = |field: &str| format!("spec.config.{field}");
+        self.one_of(
+            &at("addressType"),
+            &config.address_type,
+            &["Internet", "Intranet"],
+        );
+        self.one_of(
+            &at("addressAllocatedMode"),
+            &config.address_allocated_mode,
+            &["Dynamic", "Fixed"],
+        );
+        self.one_of(
+            &at("addressIpVersion"),
+            &config.address_ip_version,
+            &["IPv4", "DualStack"],
+        );
+        self.one_of(&at("edition"), &config.edition, &["Standard", "StandardWithWaf"]);
+        if let Some(kind) = &config.ipv6_address_type {
+            self.one_of(&at("ipv6AddressType"), kind, &["Internet", "Intranet"]);
+            if !config.address_ip_version.eq_ignore_ascii_case("DualStack") {
+                self.fail(&at("ipv6AddressType"), "needs addressIpVersion: DualStack");
+            }
+        }
+        if let Some(name) = config.name.as_deref().filter(|n| !n.is_empty())
+            && !(2..=128).contains(&name.chars().count())
+        {
+            self.fail(&at("name"), "must have 2 to 128 characters");
+        }
+        if let Some(package) = config
+            .billing_config
+            .as_ref()
+            .and_then(|b| b.band_width_package_id.as_deref())
+            && !package.is_empty()
+            && !config.address_type.eq_ignore_ascii_case("Internet")
+        {
+            self.fail(
+                &at("billingConfig.bandWidthPackageId"),
+                "only a public ALB uses shared bandwidth; set addressType: Internet or remove it",
+            );
+        }
+        if let Some(protection) = &config.modification_protection_config
+            && let Some(status) = &protection.status
+        {
+            self.one_of(
+                &at("modificationProtectionConfig.status"),
+                status,
+                &["ConsoleProtection", "NonProtection"],
+            );
+        }
+        self.zones(config);
+        self.tags(&at("tags"), &config.tags);
+    }
+
+    fn zones(&mut self, config: &LoadBalancerSpec) {
+        let mut vswitches = BTreeSet::new();
+        let mut zones = BTreeSet::new();
+        for (index, zone) in config.zone_mappings.iter().enumerate() {
+            let path = format!("spec.config.zoneMappings[{index}]");
+            if zone.v_switch_id.is_empty() {
+                self.fail(
+                    &format!("{path}.vSwitchId"),
+                    "is required; write the id of a vSwitch (vsw-...)",
+                );
+            } else if !vswitches.insert(&zone.v_switch_id) {
+                self.fail(
+                    &format!("{path}.vSwitchId"),
+                    format!("{} is listed twice", zone.v_switch_id),
+                );
+            }
+            if let Some(id) = zone.zone_id.as_ref().filter(|id| !id.is_empty())
+                && !zones.insert(id)
+            {
+                self.fail(
+                    &format!("{path}.zoneId"),
+                    format!("{id} is listed twice; one vSwitch for each zone"),
+                );
+            }
+            if zone.allocation_id.is_some() && !config.address_type.eq_ignore_ascii_case("Internet") {
+                self.fail(
+                    &format!("{path}.allocationId"),
+                    "only a public ALB has elastic IPs; set addressType: Internet or remove it",
+                );
+            }
+            if let Some(kind) = &zone.eip_type {
+                self.one_of(&format!("{path}.eipType"), kind, &["Common", "Anycast"]);
+            }
+        }
+        if config.zone_mappings.len() > 10 {
+            self.fail("spec.config.zoneMappings", "may have at most 10 entries");
+        }
+    }
+
+    fn tags(&mut self, path: &str, tags: &[Tag]) {
+        let mut keys = BTreeSet::new();
+        for (index, tag) in tags.iter().enumerate() {
+            let key_path = format!("{path}[{index}].key");
+            if tag.key.is_empty() || tag.key.chars().count() > 128 {
+                self.fail(&key_path, "must have 1 to 128 characters");
+            }
+            for (path, text) in [
+                (&key_path, &tag.key),
+                (&format!("{path}[{index}].value"), &tag.value),
+            ] {
+                if text.starts_with("acs:") || text.starts_with("aliyun") {
+                    self.fail(path, "may not start with \"acs:\" or \"aliyun\"");
+                }
+                if text.contains("http://") || text.contains("https://") {
+                    self.fail(path, "may not contain \"http://\" or \"https://\"");
+                }
+            }
+            if !keys.insert(&tag.key) {
+                self.fail(&key_path, format!("{:?} is listed twice", tag.key));
+            }
+        }
+    }
+
+    fn listener(&mut self, path: &str, listener: &ListenerSpec) {
+        let at = |field: &str| format!("{path}.{field}");
+        if listener.port_number().is_none() {
+            self.fail(&at("port"), "must be a number from 1 to 65535");
+        }
+        self.one_of(&at("protocol"), &listener.protocol, &["HTTP", "HTTPS", "QUIC"]);
+        self.range(&at("idleTimeout"), listener.idle_timeout, 0, 900);
+        self.range(&at("requestTimeout"), listener.request_timeout, 0, 3600);
+        if let Some(text) = listener.description.as_deref().filter(|d| !d.is_empty())
+            && !(2..=256).contains(&text.chars().count())
+        {
+            self.fail(&at("description"), "must have 2 to 256 characters");
+        }
+        self.tags(&at("tags"), &listener.tags);
+        self.tls(path, listener);
+        self.acl(path, listener);
+        if let Some(mode) = listener
+            .x_forwarded_for_config
+            .as_ref()
+            .and_then(|x| x.processing_mode.as_ref())
+        {
+            self.one_of(
+                &at("xForwardedForConfig.XForwardedForProcessingMode"),
+                mode,
+                &["append", "remove"],
+            );
+        }
+        let tracing = listener
+            .log_config
+            .as_ref()
+            .and_then(|l| l.access_log_tracing_config.as_ref());
+        if let Some(tracing) = tracing.filter(|t| t.tracing_enabled) {
+            self.range(
+                &at("logConfig.accessLogTracingConfig.tracingSample"),
+                tracing.tracing_sample.unwrap_or(0),
+                1,
+                10_000,
+            );
+        }
+    }
+
+    fn tls(&mut self, path: &str, listener: &ListenerSpec) {
+        let at = |field: &str| format!("{path}.{field}");
+        let protocol = listener.protocol.to_ascii_uppercase();
+        if protocol == "HTTP" {
+            if !listener.certificates.is_empty() {
+                self.fail(
+                    &at("certificates"),
+                    "an HTTP listener has no certificates; set protocol: HTTPS",
+                );
+            }
+            if listener.default_certificate.is_some() {
+                self.fail(
+                    &at("defaultCertificate"),
+                    "an HTTP listener has no certificates; set protocol: HTTPS",
+                );
+            }
+        }
+        if protocol != "HTTPS" {
+            if listener.ca_enabled {
+                self.fail(
+                    &at("caEnabled"),
+                    "only an HTTPS listener can check client certificates",
+                );
+            }
+            if listener
+                .quic_config
+                .as_ref()
+                .is_some_and(|q| q.quic_upgrade_enabled)
+            {
+                self.fail(&at("quicConfig"), "only an HTTPS listener can advertise QUIC");
+            }
+        }
+        for (field, list) in [
+            ("certificates", &listener.certificates),
+            ("caCertificates", &listener.ca_certificates),
+        ] {
+            for (index, certificate) in list.iter().enumerate() {
+                if certificate.certificate_id.is_empty() {
+                    self.fail(
+                        &at(&format!("{field}[{index}].CertificateId")),
+                        "is required; write a certificate id such as 1234-cn-hangzhou",
+                    );
+                }
+            }
+        }
+        if listener.certificates.iter().filter(|c| c.is_default).count() > 1 {
+            self.fail(
+                &at("certificates"),
+                "at most one certificate can have IsDefault: true",
+            );
+        }
+        if listener.ca_enabled && listener.ca_certificates.is_empty() {
+            self.fail(&at("caCertificates"), "caEnabled needs one CA certificate");
+        }
+        if listener.ca_certificates.len() > 1 {
+            self.fail(&at("caCertificates"), "may have at most one entry");
+        }
+        if let Some(default) = &listener.default_certificate {
+            let empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
+            match default.kind.as_str() {
+                "CertIdentifier" if empty(&default.certificate_id) => self.fail(
+                    &at("defaultCertificate.certificateId"),
+                    "is required with kind: CertIdentifier",
+                ),
+                "Secret" if empty(&default.name) || empty(&default.namespace) => self.fail(
+                    &at("defaultCertificate"),
+                    "kind: Secret needs the Secret's namespace and name",
+                ),
+                "CertIdentifier" | "Secret" => {}
+                other => self.one_of(
+                    &at("defaultCertificate.kind"),
+                    other,
+                    &["CertIdentifier", "Secret"],
+                ),
+            }
+        }
+    }
+
+    fn acl(&mut self, path: &str, listener: &ListenerSpec) {
+        let Some(acl) = &listener.acl_config else { return };
+        let at = |field: &str| format!("{path}.aclConfig.{field}");
+        self.one_of(&at("aclType"), &acl.acl_type, &["White", "Black"]);
+        if acl.acl_ids.len() + usize::from(!acl.acl_entries.is_empty()) > 3 {
+            self.fail(
+                &at("aclIds"),
+                "a listener has at most 3 ACLs, that of aclEntries included",
+            );
+        }
+        if acl.acl_ids.is_empty() && acl.acl_entries.is_empty() {
+            self.fail(
+                &format!("{path}.aclConfig"),
+                "names no addresses; write aclEntries or aclIds, or remove it",
+            );
+        }
+        for (index, entry) in acl.acl_entries.iter().enumerate() {
+            if !is_cidr(entry) {
+                self.fail(
+                    &at(&format!("aclEntries[{index}]")),
+                    format!("{entry:?} is not a CIDR block such as 10.0.0.0/8"),
+                );
+            }
+        }
+    }
+}
+
+fn is_cidr(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else {
+        return false;
+    };
+    match (address.parse::<IpAddr>(), bits.parse::<u8>()) {
+        (Ok(IpAddr::V4(_)), Ok(bits)) => bits <= 32,
+        (Ok(IpAddr::V6(_)), Ok(bits)) => bits <= 128,
+        _ => false,
+    }
+}
