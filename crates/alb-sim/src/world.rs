@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use alb_model::Gateway;
 
@@ -22,10 +23,10 @@ pub use crate::address::{AddressMap, Unreachable};
 /// - Rules are sorted as they are evaluated: request rules before response rules, ascending priority.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
-    /// Load balancer id to its effective state.
-    pub load_balancers: BTreeMap<String, Gateway>,
+    /// Load balancer id to its effective state. What did not change since the last version is the same `Arc`.
+    pub load_balancers: BTreeMap<String, Arc<Gateway>>,
     /// Certificate id with region suffix (`123-cn-hangzhou`) to its material.
-    pub certificates: BTreeMap<String, CertificatePem>,
+    pub certificates: BTreeMap<String, Arc<CertificatePem>>,
     /// Grows by one with every publication.
     pub version: u64,
 }
