@@ -4,10 +4,12 @@ mod action;
 mod condition;
 mod diagnostic;
 mod gateway;
+pub mod limits;
 mod listener;
 pub mod route;
 mod rule;
 mod server_group;
+pub mod validate;
 
 pub use action::{
     Action, Cors, FixedResponse, Forward, HeaderValueType, InsertHeader, Redirect, RedirectCode,
@@ -32,6 +34,7 @@ pub use server_group::{
     BackendProtocol, HealthCheck, HealthCheckProtocol, Scheduler, Server, ServerGroup, ServerGroupKey,
     ServerGroupRef, ServerGroupType, ServerType, Sticky,
 };
+pub use validate::{Violation, validate, validate_rule, validate_rule_on};
 
 /// A text that is none of an enumeration's values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

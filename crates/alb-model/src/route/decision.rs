@@ -2,7 +2,7 @@
 
 use regex::Captures;
 
-use super::template::{expand, has_groups};
+use super::template::{expand, highest_group};
 use super::{Decision, HeaderEdit, HeaderValue, Outcome, Request, RequestEdits, Scheme, SystemValue};
 use crate::{Action, HeaderValueType, InsertHeader, Redirect, Rewrite, ServerGroupRef, Target};
 
@@ -122,7 +122,7 @@ fn apply_rewrite<'a>(
 ) {
     let groups = [&rewrite.host, &rewrite.path, &rewrite.query]
         .into_iter()
-        .any(|part| has_groups(part))
+        .any(|part| highest_group(part).is_some())
         .then(captures)
         .flatten();
     let part =

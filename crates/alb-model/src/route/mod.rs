@@ -11,7 +11,7 @@
 //! | subject | rule | standing |
 //! | --- | --- | --- |
 //! | order | ascending priority, the first rule whose conditions all hold wins | documented |
-//! | missing priorities | if a rule of the direction has none, the place in [`Listener::rules`] is the order; equal priorities (the API refuses them) go by place | ours |
+//! | missing priorities | if a rule of the direction has none, the place in [`Listener::rules`](crate::Listener::rules) is the order; equal priorities (the API refuses them) go by place | ours |
 //! | conditions | AND, several conditions of one kind included; a rule without conditions matches everything (the API refuses it) | documented for different kinds |
 //! | values | OR; a condition without values matches nothing | documented; the second half ours |
 //! | wildcards | `*` is any run, the empty one included, dots and slashes too; `?` is exactly one character | documented |
@@ -30,8 +30,8 @@
 //! (sent as `~*` plus the path) still matches below that path, and because nginx, whose spelling `~*` is, searches too.
 //! A pattern written with `^` and `$` means the same under every reading: write both to be safe.
 //!
-//! Actions run in their order up to the first final one; of several [`Action::TrafficLimit`], [`Action::Cors`] or
-//! [`Action::Rewrite`] (the API refuses them) the first counts. A request rule without a final action (refused, too)
+//! Actions run in their order up to the first final one; of several `TrafficLimit`, `Cors` or
+//! `Rewrite` (the API refuses them) the first counts. A request rule without a final action (refused, too)
 //! forwards to the listener's default group. Header edits keep their order, so that a removal after an insertion
 //! removes. References to headers read the message as it arrived; a reference to a missing header sets nothing
 //! (both unverified). `${host}`, `${path}`, `${query}`, `${port}` and `${protocol}` stand for the request's own values;
@@ -50,6 +50,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{Cors, Gateway, ListenerProtocol, ServerGroupRef, Target, TrafficLimit};
+
+pub(crate) use matcher::parse_block;
+pub(crate) use template::{group_number, highest_group};
 
 pub use pattern::{PathPattern, WildcardPattern};
 pub use router::{ListenerRouter, Router};

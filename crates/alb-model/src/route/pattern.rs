@@ -129,7 +129,7 @@ pub enum PathPattern {
     Wildcard(WildcardPattern),
     /// With `~*`; searched anywhere in the path unless it anchors itself.
     Regex(Regex),
-    /// With `~*` and not a valid expression: matches nothing. [`crate::validate`] reports it.
+    /// With `~*` and not a valid expression: matches nothing. [`crate::validate()`] reports it.
     Invalid,
 }
 

@@ -58,10 +58,11 @@ pub(crate) fn group_number(name: &str) -> Option<usize> {
     }
 }
 
-/// Whether a text refers to groups of a regular expression.
-pub(super) fn has_groups(template: &str) -> bool {
-    template.split("${").skip(1).any(|rest| {
-        rest.split_once('}')
-            .is_some_and(|(name, _)| group_number(name).is_some())
-    })
+/// The highest group of a regular expression that a text refers to.
+pub(crate) fn highest_group(template: &str) -> Option<usize> {
+    let names = template
+        .split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'));
+    names.filter_map(|(name, _)| group_number(name)).max()
 }
