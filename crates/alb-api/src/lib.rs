@@ -2,9 +2,18 @@
 
 pub mod alb;
 pub mod cas;
+mod encode;
+mod error;
+pub mod flatten;
+pub mod lenient;
 mod operation;
 mod sensitive;
+pub mod sign;
 pub mod vpc;
 
+pub use error::{
+    Action, ApiError, CredentialsError, Error, ErrorClass, JobFailure, Source, TransportError, classify,
+};
+pub use lenient::DecodeError;
 pub use operation::{Operation, OperationKind, Paged, Product};
 pub use sensitive::Sensitive;

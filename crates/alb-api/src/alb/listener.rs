@@ -1,5 +1,7 @@
 //! Parts and answers of listener operations.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::{ServerGroupTarget, Tag};
 use crate::operation::shapes;
 
@@ -94,15 +96,6 @@ shapes! {
         listener_id: String,
         /// The job to wait for.
         job_id: Option<String>,
-        /// Id of this request.
-        request_id: String,
-    }
-
-    /// Answer of [`super::GetListenerAttribute`].
-    GetListenerAttributeResponse {
-        /// The listener.
-        #[serde(flatten)]
-        listener: Listener,
         /// Id of this request.
         request_id: String,
     }
@@ -223,5 +216,23 @@ shapes! {
         is_default: Option<bool>,
         /// `Associating`, `Associated` or `Diassociating` (the spelling varies).
         status: String,
+    }
+}
+
+/// Answer of [`super::GetListenerAttribute`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GetListenerAttributeResponse {
+    /// The listener.
+    #[serde(flatten)]
+    pub listener: Listener,
+    /// Id of this request.
+    #[serde(rename = "RequestId")]
+    pub request_id: String,
+}
+
+impl<'de> Deserialize<'de> for GetListenerAttributeResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (listener, request_id) = crate::lenient::with_request_id(deserializer)?;
+        Ok(Self { listener, request_id })
     }
 }

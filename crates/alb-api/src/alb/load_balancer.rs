@@ -1,5 +1,7 @@
 //! Parts and answers of load balancer operations.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::Tag;
 use crate::operation::shapes;
 
@@ -39,15 +41,6 @@ shapes! {
     CreateLoadBalancerResponse {
         /// The new load balancer's id (`alb-…`).
         load_balancer_id: String,
-        /// Id of this request.
-        request_id: String,
-    }
-
-    /// Answer of [`super::GetLoadBalancerAttribute`].
-    GetLoadBalancerAttributeResponse {
-        /// The load balancer.
-        #[serde(flatten)]
-        load_balancer: LoadBalancer,
         /// Id of this request.
         request_id: String,
     }
@@ -190,5 +183,26 @@ shapes! {
         zone_id: String,
         /// Name for people.
         local_name: String,
+    }
+}
+
+/// Answer of [`super::GetLoadBalancerAttribute`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GetLoadBalancerAttributeResponse {
+    /// The load balancer.
+    #[serde(flatten)]
+    pub load_balancer: LoadBalancer,
+    /// Id of this request.
+    #[serde(rename = "RequestId")]
+    pub request_id: String,
+}
+
+impl<'de> Deserialize<'de> for GetLoadBalancerAttributeResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (load_balancer, request_id) = crate::lenient::with_request_id(deserializer)?;
+        Ok(Self {
+            load_balancer,
+            request_id,
+        })
     }
 }
