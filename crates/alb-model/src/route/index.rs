@@ -125,12 +125,10 @@ impl<'a> PathSlots<'a> {
         };
         for value in values {
             match value {
-                PathPattern::Wildcard(pattern) => match pattern.exact() {
-                    Some(exact) => slots.exact.push(exact),
-                    None => slots.prefixes.push(pattern.literal_prefix()),
-                },
-                PathPattern::Regex(_) => slots.prefixes.push(""),
-                PathPattern::Invalid => {}
+                PathPattern::Wildcard(pattern) if pattern.exact().is_some() => {
+                    slots.exact.extend(pattern.exact());
+                }
+                _ => slots.prefixes.extend(value.literal_prefix()),
             }
         }
         if slots.prefixes.contains(&"") {
@@ -207,5 +205,83 @@ impl PathIndex {
             }
             at = entry.parent;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::Condition;
+
+    fn index(rules: &[Vec<Condition>]) -> (Index, Vec<Vec<Matcher>>) {
+        let rules: Vec<Vec<Matcher>> = rules
+            .iter()
+            .map(|r| r.iter().map(Matcher::new).collect())
+            .collect();
+        let mut index = Index::default();
+        for (position, matchers) in rules.iter().enumerate() {
+            index.add(position as Position, matchers);
+        }
+        index.finish();
+        (index, rules)
+    }
+
+    /// The rules that are looked at when none of them matches.
+    fn candidates(index: &Index, host: &str, path: &str) -> Vec<Position> {
+        let seen = Cell::new(Vec::new());
+        index.first(host, path, |position| {
+            let mut list = seen.take();
+            list.push(position);
+            seen.set(list);
+            false
+        });
+        let mut seen = seen.into_inner();
+        seen.sort_unstable();
+        seen
+    }
+
+    #[test]
+    fn only_rules_of_the_host_and_path_are_looked_at() {
+        let (index, _) = index(&[
+            vec![Condition::host(["a.com"]), Condition::path(["/x", "/x/*"])],
+            vec![Condition::host(["a.com"]), Condition::path(["/*"])],
+            vec![Condition::host(["b.com"]), Condition::path(["/x"])],
+            vec![Condition::host(["*.a.com"])],
+            vec![Condition::path(["/x/y*"])],
+            vec![Condition::path(["~*^/x/(y|z)"])],
+            vec![Condition::path(["~*y"])],
+            vec![Condition::host(["a?.com"])],
+            vec![Condition::Host { values: vec![] }],
+            vec![],
+        ]);
+        for (host, path, expected) in [
+            ("a.com", "/x", &[0, 1, 6, 7, 9][..]),
+            ("a.com", "/x/y", &[0, 1, 4, 5, 6, 7, 9]),
+            ("a.com", "/xx", &[1, 6, 7, 9]),
+            ("b.com", "/x", &[2, 6, 7, 9]),
+            ("b.com", "/y", &[6, 7, 9]),
+            ("w.a.com", "/", &[3, 6, 7, 9]),
+            ("v.w.a.com", "/", &[3, 6, 7, 9]),
+            ("", "", &[6, 7, 9]),
+        ] {
+            assert_eq!(candidates(&index, host, path), expected, "{host}{path}");
+        }
+    }
+
+    #[test]
+    fn ten_thousand_rules_cost_a_handful_of_checks() {
+        let rules: Vec<Vec<Condition>> = (0..10_000)
+            .map(|i| {
+                let host = format!("h{}.example.com", i / 10);
+                vec![
+                    Condition::host([host]),
+                    Condition::path([format!("/p{}", i % 10), format!("/p{}/*", i % 10)]),
+                ]
+            })
+            .collect();
+        let (index, _) = index(&rules);
+        assert_eq!(candidates(&index, "h999.example.com", "/p9/deep/path"), [9_999]);
     }
 }

@@ -167,11 +167,132 @@ impl PathPattern {
         }
     }
 
+    /// What every matching path starts with; may be empty. `None` if nothing matches.
+    pub fn literal_prefix(&self) -> Option<&str> {
+        match self {
+            Self::Wildcard(pattern) => Some(pattern.literal_prefix()),
+            Self::Regex(regex) => Some(anchored_prefix(regex.as_str())),
+            Self::Invalid => None,
+        }
+    }
+
     /// Groups of the match, if it is a regular expression that matches.
     pub fn captures<'a>(&self, path: &'a str) -> Option<Captures<'a>> {
         match self {
             Self::Regex(regex) => regex.captures(path),
             Self::Wildcard(_) | Self::Invalid => None,
+        }
+    }
+}
+
+/// The literal after the `^` of an expression, if every match must start with it; otherwise nothing.
+///
+/// Errs on the short side: an alternative outside of groups may match elsewhere, and where a class hides brackets and
+/// bars no attempt is made to tell.
+fn anchored_prefix(expression: &str) -> &str {
+    let Some(body) = expression.strip_prefix('^') else {
+        return "";
+    };
+    if has_outer_alternative(body) {
+        return "";
+    }
+    let end = body.find(is_meta).unwrap_or(body.len());
+    let (literal, rest) = body.split_at(end);
+    if rest.starts_with(['*', '?', '{']) {
+        // The last character may be missing from a match.
+        let last = literal.char_indices().next_back().map_or(0, |(at, _)| at);
+        return &literal[..last];
+    }
+    literal
+}
+
+fn is_meta(c: char) -> bool {
+    "\\.+*?()|[]{}^$".contains(c)
+}
+
+fn has_outer_alternative(expression: &str) -> bool {
+    if !expression.contains('|') {
+        return false;
+    }
+    if expression.contains('[') {
+        return true;
+    }
+    let (mut depth, mut escaped) = (0_usize, false);
+    for c in expression.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards() {
+        for (pattern, matching, others) in [
+            ("", &[""][..], &["a"][..]),
+            ("*", &["", "a", "a/b"], &[]),
+            ("?", &["a", "é"], &["", "ab"]),
+            ("/a*", &["/a", "/ab", "/a/b"], &["/", "/b", "x/a"]),
+            (
+                "*.example.com",
+                &["a.example.com", "a.b.example.com", ".example.com"],
+                &["example.com"],
+            ),
+            ("*a*", &["a", "xa", "ax", "xax"], &["", "x"]),
+            ("a*b*c", &["abc", "aXbYc", "abcbc"], &["ab", "ac", "abcX"]),
+            ("**", &["", "ab"], &[]),
+            ("a?c", &["abc", "a?c", "aéc"], &["ac", "abbc"]),
+            ("?*", &["a", "ab"], &[""]),
+            ("*?", &["a", "éé"], &[""]),
+            ("*é?x", &["éax", "ééax", "aééx"], &["éx", "eax"]),
+        ] {
+            let compiled = WildcardPattern::new(pattern);
+            for text in matching {
+                assert!(compiled.matches(text), "{pattern:?} should match {text:?}");
+            }
+            for text in others {
+                assert!(!compiled.matches(text), "{pattern:?} should not match {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_stars_stay_cheap() {
+        let pattern = WildcardPattern::new(&"*a".repeat(64));
+        assert!(!pattern.matches(&("a".repeat(20_000) + "b")));
+        assert!(pattern.matches(&"a".repeat(20_000)));
+    }
+
+    #[test]
+    fn prefixes_of_anchored_expressions() {
+        for (expression, prefix) in [
+            ("/foo", ""),
+            ("^/foo", "/foo"),
+            ("^/foo$", "/foo"),
+            ("^/foo(/|$)(.*)", "/foo"),
+            ("^/foo+", "/foo"),
+            ("^/foo*", "/fo"),
+            ("^/foo?", "/fo"),
+            ("^/foo{0}", "/fo"),
+            ("^/foé?", "/fo"),
+            ("^/a|/b", ""),
+            ("^/a(b|c)|/d", ""),
+            (r"^/a\(b|c", ""),
+            ("^/a[|]b", ""),
+            (r"^/a\.html", "/a"),
+            ("^", ""),
+            ("^*", ""),
+        ] {
+            assert_eq!(anchored_prefix(expression), prefix, "{expression}");
         }
     }
 }

@@ -158,3 +158,91 @@ fn in_order(listener: &Listener, direction: Direction) -> Vec<(usize, &Rule)> {
     }
     rules
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Condition, KeyValue, Scheme};
+
+    fn pattern(alphabet: &'static str, max: usize) -> impl Strategy<Value = String> {
+        proptest::collection::vec(
+            proptest::sample::select(alphabet.chars().collect::<Vec<_>>()),
+            0..=max,
+        )
+        .prop_map(|chars| chars.into_iter().collect())
+    }
+
+    fn values<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+        proptest::collection::vec(value, 0..3)
+    }
+
+    fn path_value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => pattern("/ab", 5),
+            4 => pattern("/ab*?", 5),
+            1 => pattern("/ab", 4).prop_map(|p| p + "*"),
+            2 => pattern("/ab.*?|()^$+", 7).prop_map(|p| format!("~*^{p}")),
+            1 => pattern("/ab.*?|()^$+[]", 7).prop_map(|p| format!("~*{p}")),
+        ]
+    }
+
+    fn condition() -> impl Strategy<Value = Condition> {
+        let pair = || ("[ab]", pattern("ab*?", 2)).prop_map(|(k, v)| KeyValue::new(k, v));
+        prop_oneof![
+            6 => values(prop_oneof![pattern("aB.", 4), pattern("ab.*?", 4), pattern("ab.", 3).prop_map(|h| format!("*.{h}"))])
+                .prop_map(|values| Condition::Host { values }),
+            6 => values(path_value()).prop_map(|values| Condition::Path { values }),
+            1 => values(pattern("ab*?", 2)).prop_map(|values| Condition::Header { key: "X-A".into(), values }),
+            1 => values(pair()).prop_map(|values| Condition::QueryString { values }),
+            1 => values(pair()).prop_map(|values| Condition::Cookie { values }),
+            1 => Just(Condition::Method { values: vec!["GET".into()] }),
+            1 => Just(Condition::SourceIp { values: vec!["10.0.0.0/8".into(), "::1".into(), "nonsense".into()] }),
+            1 => Just(Condition::ResponseStatusCode { values: vec!["*".into()] }),
+        ]
+    }
+
+    fn rule() -> impl Strategy<Value = Rule> {
+        (
+            proptest::collection::vec(condition(), 0..4),
+            proptest::option::weighted(0.9, 1_u16..20),
+        )
+            .prop_map(|(conditions, priority)| Rule {
+                priority,
+                conditions,
+                ..Rule::default()
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_index_answers_as_a_scan_does(
+            rules in proptest::collection::vec(rule(), 0..12),
+            requests in proptest::collection::vec(
+                (pattern("aAbB.", 5), pattern("/ab", 6), pattern("ab=&", 5), pattern("ab", 2), any::<bool>()),
+                1..12,
+            ),
+        ) {
+            let router = ListenerRouter::new(&Listener { rules, ..Listener::default() });
+            for (host, path, query, value, get) in &requests {
+                let cookie = format!("{value}={value}; b=a");
+                let request = Request {
+                    method: if *get { "GET" } else { "PUT" },
+                    scheme: Scheme::Http,
+                    host,
+                    port: 80,
+                    path,
+                    query,
+                    headers: &[("x-a", value), ("cookie", &cookie)],
+                    source_ip: if *get { [10, 1, 1, 1].into() } else { [192, 168, 0, 1].into() },
+                };
+                let subject = Subject::new(&request);
+                let scanned = router.request_rules.iter().find(|rule| rule.matches(&subject));
+                prop_assert_eq!(router.first_match(&request), scanned.map(|rule| rule.rule), "{:?}", request);
+            }
+        }
+    }
+}

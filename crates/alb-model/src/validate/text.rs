@@ -249,7 +249,7 @@ fn variables(template: &str, groups: bool) -> Result<String, Problem> {
     for name in &names {
         let known = matches!(*name, "host" | "path" | "query" | "port" | "protocol");
         let group = crate::route::group_number(name).is_some();
-        if !known && !(group && groups) {
+        if !(known || groups && group) {
             let also = if groups { " and ${1} to ${9}" } else { "" };
             error(format!(
                 "{template:?} holds ${{{name}}}; known are ${{host}}, ${{path}}, ${{query}}, ${{port}}, \
@@ -258,21 +258,18 @@ fn variables(template: &str, groups: bool) -> Result<String, Problem> {
         }
     }
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        error(format!(
-            "{template:?} holds ${{{}}} twice; write it once",
-            pair[0]
-        ))?;
+    if let Some([name, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        error(format!("{template:?} holds ${{{name}}} twice; write it once"))?;
     }
     Ok(literal)
 }
 
 /// The protocol of a redirect.
 pub(super) fn target_protocol(value: &str) -> Check {
-    let is_known = |known: &&str| value.eq_ignore_ascii_case(known);
+    let is_known = |known: &str| value.eq_ignore_ascii_case(known);
     if ["HTTP", "HTTPS", "${protocol}"]
         .iter()
-        .any(|known| is_known(&known))
+        .any(|known| is_known(known))
     {
         return Ok(());
     }
