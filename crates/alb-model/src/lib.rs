@@ -1,4 +1,50 @@
 //! Value types of an Alibaba Cloud ALB gateway, and the one implementation of ALB's matching semantics.
+//!
+//! For whoever makes, compares, checks or simulates ALB configurations: a [`Gateway`] is one load balancer with its
+//! listeners, forwarding rules, server groups and certificates, the same type for what is wanted and for what is there.
+//! On top of it stand
+//! - [`mod@route`]: which rule takes a request and what happens to it, answered exactly as a scan over the rules would,
+//!   from an index that makes 10,000 rules cost about as much as ten;
+//! - [`mod@validate`]: every documented value rule, with the path of the field that breaks it;
+//! - [`limits`]: ALB's limits and quotas by name.
+//!
+//! No I/O, no clock, no Kubernetes types; no input panics.
+//!
+//! ```
+//! use alb_model::{
+//!     Action, Condition, Edition, Gateway, Listener, ListenerProtocol, Outcome, Request, Router, Rule, Scheme,
+//!     ServerGroupRef, validate_rule,
+//! };
+//!
+//! let rule = Rule {
+//!     conditions: vec![Condition::host(["*.example.com"]), Condition::path(["/api", "/api/*"])],
+//!     actions: vec![Action::forward_to(ServerGroupRef::managed("api"))],
+//!     ..Rule::default()
+//! };
+//! assert!(validate_rule(&rule, Edition::Standard).is_empty());
+//!
+//! let listener = Listener { rules: vec![rule], ..Listener::default() };
+//! let gateway = Gateway { listeners: vec![listener], ..Gateway::default() };
+//! let router = Router::new(&gateway);
+//! let http = router.listener((80, ListenerProtocol::Http)).expect("the gateway listens on HTTP 80");
+//!
+//! let request = Request {
+//!     method: "GET",
+//!     scheme: Scheme::Http,
+//!     host: "shop.example.com",
+//!     port: 80,
+//!     path: "/api/items",
+//!     query: "page=2",
+//!     headers: &[("accept", "application/json")],
+//!     source_ip: [203, 0, 113, 7].into(),
+//! };
+//! let decision = http.decide(&request);
+//! assert_eq!(decision.rule, Some(0));
+//! match decision.outcome {
+//!     Outcome::Forward { targets, .. } => assert_eq!(targets[0].group, ServerGroupRef::managed("api")),
+//!     other => panic!("{other:?}"),
+//! }
+//! ```
 
 mod action;
 mod condition;
