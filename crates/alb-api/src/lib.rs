@@ -2,6 +2,9 @@
 
 pub mod alb;
 pub mod cas;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod credentials;
 mod encode;
 mod error;
 pub mod flatten;
@@ -11,6 +14,9 @@ mod sensitive;
 pub mod sign;
 pub mod vpc;
 
+#[cfg(feature = "client")]
+pub use client::{Client, ClientBuilder};
+pub use credentials::{Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials};
 pub use error::{
     Action, ApiError, CredentialsError, Error, ErrorClass, JobFailure, Source, TransportError, classify,
 };

@@ -116,6 +116,9 @@ pub trait Paged: Operation + Clone {
     /// One element of the list.
     type Item: Send;
 
+    /// Asks for pages as great as the API allows, unless a size is set.
+    fn widen(&mut self) {}
+
     /// Makes this request ask for the page after `response`. False when that was the last page.
     fn advance(&mut self, response: &Self::Response) -> bool;
 
@@ -181,6 +184,10 @@ macro_rules! paged_by_token {
     ($($name:ident => $list:ident: $item:ty;)*) => {$(
         impl $crate::Paged for $name {
             type Item = $item;
+
+            fn widen(&mut self) {
+                self.max_results.get_or_insert(100);
+            }
 
             fn advance(&mut self, response: &Self::Response) -> bool {
                 match response.next_token.as_deref() {

@@ -31,6 +31,10 @@ operations! { Vpc;
 impl crate::Paged for DescribeVSwitches {
     type Item = VSwitch;
 
+    fn widen(&mut self) {
+        self.page_size.get_or_insert(50);
+    }
+
     fn advance(&mut self, response: &Self::Response) -> bool {
         let page = self.page_number.unwrap_or(1).max(1);
         let size = response.page_size.or(self.page_size).unwrap_or(10).max(1);

@@ -20,6 +20,10 @@ impl crate::Paged for GetListenerHealthStatus {
     /// Every page holds both lists, so a page is the unit.
     type Item = GetListenerHealthStatusResponse;
 
+    fn widen(&mut self) {
+        self.max_results.get_or_insert(30);
+    }
+
     fn advance(&mut self, response: &Self::Response) -> bool {
         self.next_token = response.next_token.clone().filter(|token| !token.is_empty());
         self.next_token.is_some()

@@ -105,6 +105,15 @@ pub enum Error {
         waited: Duration,
     },
 
+    /// The state of an asynchronous job cannot be read; it may have succeeded.
+    #[error("job {job_id} was submitted, but its state cannot be read: {source}")]
+    JobUnknown {
+        /// The job.
+        job_id: String,
+        /// Why.
+        source: Box<Error>,
+    },
+
     /// A list has more pages than were allowed.
     #[error("{action}: the list has more than {pages} pages; narrow the filter or allow more pages")]
     TooManyPages {
@@ -258,6 +267,7 @@ impl Error {
                 },
                 class => class,
             },
+            Self::JobUnknown { source, .. } => source.class(),
             Self::JobFailed(failure) => classify(&failure.code, None, OperationKind::Update),
         }
     }
@@ -267,6 +277,7 @@ impl Error {
         match self {
             Self::Api(error) => Some(&error.code),
             Self::JobFailed(failure) => Some(&failure.code),
+            Self::JobUnknown { source, .. } => source.code(),
             _ => None,
         }
     }
@@ -277,6 +288,7 @@ impl Error {
             Self::Api(error) => &error.request_id,
             Self::Decode { request_id, .. } => request_id,
             Self::JobFailed(failure) => &failure.request_id,
+            Self::JobUnknown { source, .. } => return source.request_id(),
             _ => return None,
         };
         Some(id.as_str()).filter(|id| !id.is_empty())
@@ -287,6 +299,7 @@ impl Error {
         match self {
             Self::Api(error) => Some(error.http_status),
             Self::Decode { http_status, .. } => Some(*http_status),
+            Self::JobUnknown { source, .. } => source.http_status(),
             _ => None,
         }
     }
@@ -299,9 +312,11 @@ impl Error {
             | Self::Transport { action, .. }
             | Self::Decode { action, .. }
             | Self::TooManyPages { action, .. } => Some(*action),
-            Self::Configuration(_) | Self::Credentials(_) | Self::JobFailed(_) | Self::JobTimeout { .. } => {
-                None
-            }
+            Self::Configuration(_)
+            | Self::Credentials(_)
+            | Self::JobFailed(_)
+            | Self::JobTimeout { .. }
+            | Self::JobUnknown { .. } => None,
         }
     }
 
@@ -314,7 +329,9 @@ impl Error {
         }
         match self {
             Self::Transport { source, .. } => !matches!(source, TransportError::NotSent(_)),
-            Self::Decode { .. } | Self::JobFailed(_) | Self::JobTimeout { .. } => true,
+            Self::Decode { .. } | Self::JobFailed(_) | Self::JobTimeout { .. } | Self::JobUnknown { .. } => {
+                true
+            }
             Self::Api(error) => {
                 let refused_before = matches!(self.class(), ErrorClass::Throttled { .. });
                 let in_progress = error.code.eq_ignore_ascii_case("IdempotenceProcessing");
