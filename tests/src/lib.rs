@@ -1,1 +1,303 @@
-//! Shared code of the tests.
+//! The system under test: a Kubernetes API, an ALB, a controller, and servers behind them.
+//!
+//! The Kubernetes API is a sandbox of its own for each test, or the cluster of `E2E_KUBECONFIG`: then the tests take
+//! turns, and each works in namespaces and with cluster-scoped objects of its own, which it removes at the end.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use alb_api::Client as AlbClient;
+use alb_controller::Options;
+use alb_sim::{AlbSim, CallRecord};
+use anyhow::{Context, Result, bail};
+use examples::backend::{Backend, Echo};
+use examples::stack::{self, ControllerProcess, Kubernetes};
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How long anything may take. Generous, because CI machines are small; passing tests take a fraction.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+static TURN: Mutex<()> = Mutex::const_new(());
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// The system under test.
+#[derive(Debug)]
+pub struct Stack {
+    /// A client of the Kubernetes API.
+    pub kube: Client,
+    /// The ALB.
+    pub sim: Arc<AlbSim>,
+    /// Namespace, AlbConfig and IngressClass of this test all have this name.
+    pub name: String,
+    kubernetes: Kubernetes,
+    alb: AlbClient,
+    options: Options,
+    controller: Option<ControllerProcess>,
+    backends: BTreeMap<String, Backend>,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+/// An answer as far as tests look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Application that answered, or empty.
+    pub app: String,
+    /// Server that answered, or empty.
+    pub pod: String,
+    /// `Location` header, or empty.
+    pub location: String,
+}
+
+impl Answer {
+    /// Status and application: `200 shop`, or just the status.
+    pub fn summary(&self) -> String {
+        format!("{} {}{}", self.status, self.app, self.location).trim_end().to_owned()
+    }
+}
+
+impl Stack {
+    /// A system with an AlbConfig (listeners 80/HTTP and 443/HTTPS) and an IngressClass, and a running controller.
+    ///
+    /// # Errors
+    /// When a part can't be started.
+    pub async fn start() -> Result<Self> {
+        let mut stack = Self::without_controller(alb_sim::Config::default()).await?;
+        stack.apply_gateway().await?;
+        stack.start_controller().await?;
+        Ok(stack)
+    }
+
+    /// Kubernetes and an ALB, nothing else.
+    ///
+    /// # Errors
+    /// When a part can't be started.
+    pub async fn without_controller(alb: alb_sim::Config) -> Result<Self> {
+        let (kubernetes, turn) = match std::env::var_os("E2E_KUBECONFIG") {
+            Some(path) => (Kubernetes::Cluster(PathBuf::from(path)), Some(TURN.lock().await)),
+            None => (Kubernetes::sandbox().await?, None),
+        };
+        let kube = Client::try_from(kubernetes.config().await?)?;
+        let sim = Arc::new(stack::start_alb(alb).await?);
+        let name = format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        stack::apply(&kube, &[serde_json::to_value(albconfig_crd::crd())?]).await?;
+        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+        stack::apply(&kube, &[namespace]).await?;
+        Ok(Self {
+            alb: stack::alb_client(&sim)?,
+            options: Options { cluster_id: name.clone(), ..stack::options() },
+            controller: None,
+            backends: BTreeMap::new(),
+            _turn: turn,
+            kube,
+            sim,
+            name,
+            kubernetes,
+        })
+    }
+
+    /// Settings for the next controller.
+    pub fn options(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// Starts a controller.
+    ///
+    /// # Errors
+    /// When one runs already, or its settings are wrong.
+    pub async fn start_controller(&mut self) -> Result<()> {
+        if self.controller.is_some() {
+            bail!("a controller runs already");
+        }
+        let kube = self.kubernetes.config().await?;
+        self.controller = Some(ControllerProcess::start(kube, self.alb.clone(), self.options.clone()).await?);
+        Ok(())
+    }
+
+    /// Ends the controller at once, as `kill -9` would.
+    pub fn kill_controller(&mut self) {
+        if let Some(controller) = self.controller.take() {
+            controller.kill();
+        }
+    }
+
+    /// Ends the controller as SIGTERM would.
+    ///
+    /// # Errors
+    /// What it ended with.
+    pub async fn stop_controller(&mut self) -> Result<()> {
+        match self.controller.take() {
+            Some(controller) => controller.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Applies YAML; `$NAME` stands for the test's own name.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn apply(&self, yaml: &str) -> Result<()> {
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&yaml.replace("$NAME", &self.name))?;
+        stack::apply(&self.kube, &objects).await
+    }
+
+    /// The test's AlbConfig and IngressClass.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn apply_gateway(&self) -> Result<()> {
+        self.apply(include_str!("gateway.yaml")).await
+    }
+
+    /// A Service on port 80 with the given servers, by address (`10.0.0.1`); a server that does not run yet is started.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn application(&mut self, app: &str, addresses: &[&str]) -> Result<()> {
+        for address in addresses {
+            if !self.backends.contains_key(*address) {
+                let backend = Backend::start(app, address).await?;
+                let pod: SocketAddr = format!("{address}:8080").parse()?;
+                self.sim.map_address(pod, backend.address());
+                self.backends.insert((*address).to_owned(), backend);
+            }
+        }
+        let endpoints: Vec<_> =
+            addresses.iter().map(|a| json!({ "addresses": [a], "conditions": { "ready": true } })).collect();
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": { "name": app, "namespace": self.name },
+            "spec": { "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] },
+        });
+        let slice = json!({
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {
+                "name": app, "namespace": self.name, "labels": { "kubernetes.io/service-name": app },
+            },
+            "ports": [{ "name": "http", "port": 8080, "protocol": "TCP" }],
+            "endpoints": endpoints,
+        });
+        stack::apply(&self.kube, &[service, slice]).await
+    }
+
+    /// An Ingress of the test's class: one host, `Prefix` paths, each with its Service.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn ingress(&self, name: &str, host: &str, paths: &[(&str, &str)]) -> Result<()> {
+        let paths: Vec<_> = paths
+            .iter()
+            .map(|(path, service)| {
+                json!({ "path": path, "pathType": "Prefix",
+                        "backend": { "service": { "name": service, "port": { "name": "http" } } } })
+            })
+            .collect();
+        let ingress = json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": name, "namespace": self.name },
+            "spec": { "ingressClassName": self.name, "rules": [{ "host": host, "http": { "paths": paths } }] },
+        });
+        stack::apply(&self.kube, &[ingress]).await
+    }
+
+    /// Id of the test's load balancer, once there is one.
+    pub fn load_balancer(&self) -> Option<String> {
+        self.sim.load_balancer_ids().into_iter().next()
+    }
+
+    /// Sends a GET through the ALB. `None` while there is no such listener.
+    ///
+    /// # Errors
+    /// When the request fails: the ALB answers every request, so this is never expected.
+    pub async fn get(&self, url: &str) -> Result<Option<Answer>> {
+        let url = reqwest::Url::parse(url)?;
+        let port = url.port_or_known_default().unwrap_or(80);
+        let Some(address) = self.load_balancer().and_then(|id| stack::listener(&self.sim, &id, port)) else {
+            return Ok(None);
+        };
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let client = reqwest::Client::builder()
+            .tls_danger_accept_invalid_certs(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .resolve(&host, address)
+            .timeout(LIMIT)
+            .build()?;
+        let mut target = url;
+        target.set_port(Some(address.port())).ok().context("a URL with a port")?;
+        let response = client.get(target).header("host", &host).send().await?;
+        let status = response.status().as_u16();
+        let location = response.headers().get("location").and_then(|l| l.to_str().ok()).unwrap_or_default().to_owned();
+        let echo: Echo = if status == 200 { response.json().await.unwrap_or_default() } else { Echo::default() };
+        Ok(Some(Answer { status, app: echo.app, pod: echo.pod, location }))
+    }
+
+    /// Waits until a GET is answered as `expected` (see [`Answer::summary`]).
+    ///
+    /// # Errors
+    /// After [`LIMIT`].
+    pub async fn answers(&self, url: &str, expected: &str) -> Result<()> {
+        let last = std::sync::Mutex::new(String::new());
+        stack::until(&format!("{url} answered {expected:?}"), LIMIT, || async {
+            let summary = self.get(url).await?.map(|answer| answer.summary()).unwrap_or_default();
+            let done = (summary == expected).then_some(());
+            *last.lock().map_err(|_| anyhow::anyhow!("poisoned"))? = summary;
+            Ok(done)
+        })
+        .await
+        .with_context(|| format!("last answer: {:?}", last.lock().map(|l| l.clone()).unwrap_or_default()))
+    }
+
+    /// Calls that the ALB got and that change something.
+    pub fn writes(&self) -> Vec<CallRecord> {
+        self.sim.calls().into_iter().filter(CallRecord::is_write).collect()
+    }
+
+    /// Waits until no call has come for `quiet`, which must be well above the controller's pauses.
+    ///
+    /// # Errors
+    /// After [`LIMIT`].
+    pub async fn quiet(&self, quiet: Duration) -> Result<()> {
+        let state = std::sync::Mutex::new((self.sim.calls().len(), std::time::Instant::now()));
+        stack::until(&format!("no calls for {quiet:?}"), LIMIT, || async {
+            let calls = self.sim.calls().len();
+            let mut state = state.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
+            if state.0 != calls {
+                *state = (calls, std::time::Instant::now());
+            }
+            Ok((state.1.elapsed() >= quiet).then_some(()))
+        })
+        .await
+    }
+
+    /// Removes what the test made in the cluster. A sandbox is just dropped.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn finish(mut self) -> Result<()> {
+        use k8s_openapi::api::core::v1::Namespace;
+        use k8s_openapi::api::networking::v1::IngressClass;
+        use kube::api::DeleteParams;
+
+        if matches!(self.kubernetes, Kubernetes::Cluster(_)) {
+            let params = DeleteParams::default();
+            let gone = |result: kube::Result<_>| match result {
+                Err(kube::Error::Api(status)) if !status.is_not_found() => Err(kube::Error::Api(status)),
+                _ => Ok(()),
+            };
+            let namespaces = kube::Api::<Namespace>::all(self.kube.clone());
+            gone(namespaces.delete(&self.name, &params).await.map(drop))?;
+            let classes = kube::Api::<IngressClass>::all(self.kube.clone());
+            gone(classes.delete(&self.name, &params).await.map(drop))?;
+            let albconfigs = kube::Api::<albconfig_crd::AlbConfig>::all(self.kube.clone());
+            gone(albconfigs.delete(&self.name, &params).await.map(drop))?;
+        }
+        self.stop_controller().await
+    }
+}

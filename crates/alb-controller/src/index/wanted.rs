@@ -1,0 +1,87 @@
+//! What the index wants of the outside world.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use alb_model::{Diagnostic, Gateway, ObjectRef, Server, ServerGroupKey};
+use albconfig_crd::AlbConfig;
+use ingress_translate::ServicePortRef;
+
+use super::Key;
+
+/// What is wanted of one ALB.
+#[derive(Clone, Debug)]
+pub(crate) struct WantedGateway {
+    /// The AlbConfig it was made from.
+    pub(crate) albconfig: Arc<AlbConfig>,
+    /// The gateway; its server groups hold no servers, those are in the pools.
+    pub(crate) gateway: Arc<Gateway>,
+    /// What was found on the way, for the AlbConfig and for each Ingress of it.
+    pub(crate) findings: Arc<Vec<Diagnostic>>,
+    /// Ingresses that have at least one rule on it.
+    pub(crate) served: Arc<Vec<Key>>,
+}
+
+/// A change of what is wanted of one ALB.
+#[derive(Clone, Debug)]
+pub(crate) enum GatewayChange {
+    /// Make it so.
+    Want(WantedGateway),
+    /// The AlbConfig is being deleted and no Ingress uses it: delete or release the ALB, then drop the finalizer.
+    Delete(Arc<AlbConfig>),
+    /// The AlbConfig is gone.
+    Gone(Arc<str>),
+}
+
+/// A server group of one gateway.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PoolKey {
+    /// Name of the AlbConfig.
+    pub(crate) albconfig: Arc<str>,
+    /// The group.
+    pub(crate) group: ServerGroupKey,
+}
+
+impl fmt::Display for PoolKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.albconfig, self.group)
+    }
+}
+
+/// Wanted servers of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    /// The Service they come from.
+    pub(crate) service: Key,
+    /// The Service's port.
+    pub(crate) port: ServicePortRef,
+    /// The servers, sorted by identity.
+    pub(crate) servers: Arc<Vec<Server>>,
+}
+
+/// An Ingress that asks for an AlbConfig which does not exist.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    /// Name of the AlbConfig.
+    pub(crate) albconfig: Arc<str>,
+    /// The oldest Ingress that asks for it.
+    pub(crate) ingress: Key,
+    /// The AlbConfig to create, where one can be made from the Ingress.
+    pub(crate) generated: Option<Box<AlbConfig>>,
+}
+
+/// All that came out of one pass.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// Gateways whose wish changed.
+    pub(crate) gateways: Vec<GatewayChange>,
+    /// Pools whose servers changed.
+    pub(crate) pools: Vec<PoolKey>,
+    /// AlbConfigs that are asked for and do not exist.
+    pub(crate) claims: Vec<Claim>,
+    /// Findings of Ingresses that belong to no gateway, by object; an empty list clears what was told before.
+    pub(crate) findings: BTreeMap<ObjectRef, Vec<Diagnostic>>,
+    /// Ingresses that left their gateway: their status is cleared if it still names it.
+    pub(crate) left: Vec<Key>,
+}

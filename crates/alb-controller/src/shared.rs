@@ -1,0 +1,60 @@
+//! What the index's task and the running changes share, by key.
+
+use std::sync::Arc;
+
+use alb_model::{Gateway, ListenerProtocol, Origin, Server};
+use alb_plan::{Observed, RuleIdentity};
+use dashmap::DashMap;
+
+use crate::index::PoolKey;
+
+/// State shared by key; each entry is written by the one task that has the key.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// What each ALB has, by AlbConfig. Absent: to be read before the next change.
+    pub(crate) observed: DashMap<Arc<str>, Observed>,
+    /// Server groups that exist.
+    pub(crate) pools: DashMap<PoolKey, KnownPool>,
+    /// What is wanted in each server group.
+    pub(crate) wanted_servers: DashMap<PoolKey, Arc<Vec<Server>>>,
+    /// What is wanted of each ALB, by AlbConfig.
+    pub(crate) wanted: DashMap<Arc<str>, Arc<Gateway>>,
+}
+
+/// A server group that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownPool {
+    /// Id (`sgp-…`).
+    pub(crate) id: String,
+    /// Its servers; `None` until they are read.
+    pub(crate) servers: Option<Arc<Vec<Server>>>,
+}
+
+/// A look at what the controller wants and has, for tools that run in the same process.
+#[derive(Clone, Debug)]
+pub struct View(pub(crate) Arc<Shared>);
+
+impl View {
+    /// The gateway wanted for an AlbConfig.
+    pub fn gateway(&self, albconfig: &str) -> Option<Arc<Gateway>> {
+        self.0.wanted.get(albconfig).map(|gateway| gateway.clone())
+    }
+
+    /// The objects and fields behind a rule of a load balancer, by the rule's name. `None` when the controller wants
+    /// no such rule.
+    pub fn origins(
+        &self,
+        load_balancer_id: &str,
+        listener: (u16, ListenerProtocol),
+        rule_name: &str,
+    ) -> Option<Vec<Origin>> {
+        let albconfig = self.0.observed.iter().find_map(|entry| {
+            let found = entry.value().load_balancer.as_ref()?.id() == load_balancer_id;
+            found.then(|| entry.key().clone())
+        })?;
+        let gateway = self.gateway(&albconfig)?;
+        let listener = gateway.listeners.iter().find(|l| l.key() == listener)?;
+        let rule = listener.rules.iter().find(|r| RuleIdentity::of(r).rule_name() == rule_name)?;
+        Some(rule.origins.clone())
+    }
+}

@@ -1,0 +1,85 @@
+//! Why an attempt failed, and what that means for the next one.
+
+use std::time::Duration;
+
+use alb_api::ErrorClass;
+use concurrency_scheduler::Outcome;
+
+use crate::cloud::ExecError;
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A call to the cloud, or a check before it.
+    #[error(transparent)]
+    Cloud(#[from] ExecError),
+    /// A call to the Kubernetes API.
+    #[error("the Kubernetes API: {0}")]
+    Kube(#[from] kube::Error),
+    /// The world moved on; a newer job is on its way or not needed.
+    #[error("{0}")]
+    Superseded(String),
+    /// A mistake in this program.
+    #[error("internal error: {0}; please report it")]
+    Bug(String),
+}
+
+impl Failure {
+    pub(crate) fn superseded(why: impl Into<String>) -> Self {
+        Self::Superseded(why.into())
+    }
+
+    pub(crate) fn bug(what: impl Into<String>) -> Self {
+        Self::Bug(what.into())
+    }
+
+    /// Whether the resource to change does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Cloud(error) if error.class() == Some(ErrorClass::NotFound))
+    }
+
+    /// A word for programs: an Event's reason.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Cloud(error) => match error.class() {
+                Some(ErrorClass::Quota) => "QuotaExceeded",
+                Some(ErrorClass::Throttled { .. }) => "Throttled",
+                Some(ErrorClass::Conflict) => "ResourceBusy",
+                Some(ErrorClass::Permanent) => "CallRefused",
+                _ => "CallFailed",
+            },
+            Self::Kube(_) => "KubernetesCallFailed",
+            Self::Superseded(_) => "Superseded",
+            Self::Bug(_) => "InternalError",
+        }
+    }
+
+    /// What the scheduler is told.
+    pub(crate) fn into_outcome(self) -> Outcome {
+        let reason = self.to_string();
+        match self {
+            Self::Cloud(error) => match error.class() {
+                Some(ErrorClass::Throttled { retry_after }) => Outcome::Throttled { after: retry_after },
+                Some(ErrorClass::Conflict) => Outcome::busy(reason),
+                Some(ErrorClass::Quota | ErrorClass::Permanent) => Outcome::permanent(reason),
+                _ => Outcome::retry(reason),
+            },
+            Self::Kube(error) => kube_outcome(&error, reason),
+            Self::Superseded(_) => Outcome::permanent(reason),
+            Self::Bug(_) => Outcome::permanent(reason),
+        }
+    }
+}
+
+fn kube_outcome(error: &kube::Error, reason: String) -> Outcome {
+    match error {
+        kube::Error::Api(status) if status.code == 409 => Outcome::busy(reason),
+        kube::Error::Api(status) if status.code == 429 => {
+            let seconds = status.details.as_ref().map(|d| d.retry_after_seconds).unwrap_or_default();
+            let after = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
+            Outcome::Throttled { after }
+        }
+        kube::Error::Api(status) if (400..500).contains(&status.code) => Outcome::permanent(reason),
+        _ => Outcome::retry(reason),
+    }
+}

@@ -1,0 +1,218 @@
+//! One change of one load balancer with its listeners and rules.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use alb_model::{CertificateRef, Gateway, ListenerProtocol};
+use alb_plan::{Observed, Options, Ownership, plan, plan_delete};
+use albconfig_crd::{
+    AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
+};
+use kube::ResourceExt;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Failure, Report, Worker};
+use crate::cloud::{self, CertificateSource};
+use crate::index::{PoolKey, WantedGateway};
+use crate::jobs::{GatewayJob, Wish};
+use crate::report::Writer;
+use crate::shared::KnownPool;
+
+impl Worker {
+    /// Makes a load balancer what is wanted.
+    pub(super) async fn change_gateway(
+        &self,
+        name: &Arc<str>,
+        job: &GatewayJob,
+        cancelled: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let result = match &job.wish {
+            Wish::Be(wanted) => self.be(name, wanted, job.reread, cancelled).await,
+            Wish::Go(albconfig) => self.go(name, albconfig, cancelled).await,
+        };
+        if let Err(failure) = &result {
+            self.report(Report::Failed {
+                albconfig: name.clone(),
+                code: failure.code(),
+                message: failure.to_string(),
+            });
+        }
+        result
+    }
+
+    async fn be(
+        &self,
+        name: &Arc<str>,
+        wanted: &WantedGateway,
+        reread: bool,
+        cancelled: &CancellationToken,
+    ) -> Result<(), Failure> {
+        if !wanted.albconfig.finalizers().iter().any(|f| f == FINALIZER) {
+            self.protect(&wanted.albconfig).await?;
+        }
+        let mut observed = self.observed(name, &wanted.gateway, reread).await?;
+        let mut desired = Gateway::clone(&wanted.gateway);
+        for (group, wish) in &mut desired.server_groups {
+            wish.servers = self.wanted_servers(&PoolKey { albconfig: name.clone(), group: group.clone() });
+        }
+        let plan = plan(&observed, &desired, &self.plan_options(name));
+        let calls = plan.steps.len();
+        let findings = plan.diagnostics.clone();
+        if !plan.is_empty() {
+            let secrets = Secrets { writer: &self.writer, gateway: &desired };
+            // Until it succeeds, what the ALB has is not known: an attempt that is cut short must read it again.
+            self.shared.observed.remove(name);
+            let executed =
+                cloud::execute(&self.alb, &plan, &desired, &mut observed, &secrets, self.poll_interval, cancelled)
+                    .await;
+            self.note_pools(name, &observed, &desired);
+            executed?;
+            info!(albconfig = %name, calls, "load balancer changed");
+        } else {
+            self.note_pools(name, &observed, &desired);
+        }
+        let load_balancer = Box::new(load_balancer_status(&observed));
+        self.shared.observed.insert(name.clone(), observed);
+        self.report(Report::Programmed { wanted: wanted.clone(), load_balancer, findings, calls });
+        Ok(())
+    }
+
+    async fn go(
+        &self,
+        name: &Arc<str>,
+        albconfig: &AlbConfig,
+        cancelled: &CancellationToken,
+    ) -> Result<(), Failure> {
+        if albconfig.finalizers().iter().any(|f| f == FINALIZER) {
+            let id = albconfig.spec.config.id.clone();
+            let gateway = Gateway { load_balancer: alb_model::LoadBalancer { id, ..Default::default() }, ..Default::default() };
+            let mut observed = self.observed(name, &gateway, true).await?;
+            let mut options = self.plan_options(name);
+            options.reused = gateway.load_balancer.id.is_some();
+            let plan = plan_delete(&observed, &options);
+            self.shared.observed.remove(name);
+            let secrets = Secrets { writer: &self.writer, gateway: &gateway };
+            cloud::execute(&self.alb, &plan, &gateway, &mut observed, &secrets, self.poll_interval, cancelled).await?;
+            info!(albconfig = %name, calls = plan.steps.len(), "load balancer deleted or released");
+        }
+        self.shared.pools.retain(|key, _| key.albconfig != *name);
+        if let Some(current) = self.writer.albconfig(name).await? {
+            if current.metadata.uid == albconfig.metadata.uid {
+                self.writer.remove_finalizer(&current).await?;
+            }
+        }
+        self.report(Report::Gone { albconfig: name.clone() });
+        Ok(())
+    }
+
+    /// Puts the finalizer on an AlbConfig before anything is made for it.
+    async fn protect(&self, albconfig: &AlbConfig) -> Result<(), Failure> {
+        let name = albconfig.name_any();
+        match self.writer.albconfig(&name).await? {
+            Some(current) if current.metadata.deletion_timestamp.is_some() => Ok(()),
+            Some(current) if current.metadata.uid == albconfig.metadata.uid => {
+                Ok(self.writer.add_finalizer(&current).await?)
+            }
+            _ => Err(Failure::superseded(format!("AlbConfig {name} was deleted meanwhile"))),
+        }
+    }
+
+    /// What the ALB has: as known, or read now.
+    async fn observed(&self, name: &Arc<str>, gateway: &Gateway, reread: bool) -> Result<Observed, Failure> {
+        if !reread {
+            if let Some(known) = self.shared.observed.get(name) {
+                return Ok(known.clone());
+            }
+        }
+        let id = gateway.load_balancer.id.as_deref();
+        Ok(cloud::observe(&self.alb, &self.ownership(name), id).await?)
+    }
+
+    /// Remembers which groups exist, so that changes of their servers find them.
+    fn note_pools(&self, name: &Arc<str>, observed: &Observed, desired: &Gateway) {
+        let mut present = BTreeSet::new();
+        for (group, wish) in &desired.server_groups {
+            let Some(id) = observed.server_group_id(group) else { continue };
+            let key = PoolKey { albconfig: name.clone(), group: group.clone() };
+            present.insert(key.clone());
+            let is_known = self.shared.pools.get(&key).is_some_and(|pool| pool.id == id);
+            if !is_known {
+                // A group made by this very change holds what was wanted when it began; any other must be read.
+                let made_now = observed.server_groups.get(id).is_some_and(|g| g.attributes.servers == wish.servers);
+                let servers = made_now.then(|| Arc::new(wish.servers.clone()));
+                self.shared.pools.insert(key, KnownPool { id: id.to_owned(), servers });
+            }
+        }
+        self.shared.pools.retain(|key, _| key.albconfig != *name || present.contains(key));
+    }
+
+    fn ownership(&self, name: &str) -> Ownership {
+        Ownership::new(&self.cluster_id, format!("{GROUP_NAMESPACE}/{name}"))
+    }
+
+    fn plan_options(&self, name: &str) -> Options {
+        Options { ownership: self.ownership(name), ..Options::default() }
+    }
+}
+
+/// Certificates and keys, from the Secrets they stand in.
+struct Secrets<'a> {
+    writer: &'a Writer,
+    gateway: &'a Gateway,
+}
+
+impl CertificateSource for Secrets<'_> {
+    async fn pem(&self, key: &alb_model::CertificateKey) -> Result<cloud::Pem, cloud::SourceError> {
+        let certificate = self
+            .gateway
+            .certificates
+            .get(key)
+            .ok_or_else(|| cloud::SourceError::new(format!("certificate {} is not wanted any more", key.0)))?;
+        let secret = &certificate.secret;
+        let found = self
+            .writer
+            .secret(&secret.namespace, &secret.name)
+            .await
+            .map_err(|error| cloud::SourceError::new(format!("{secret}: {error}")))?
+            .ok_or_else(|| cloud::SourceError::new(format!("{secret} was deleted meanwhile")))?;
+        let parsed = ingress_translate::parse_tls_secret(&found)
+            .map_err(|error| cloud::SourceError::new(format!("{secret}: {error}")))?;
+        if parsed.fingerprint != certificate.fingerprint {
+            return Err(cloud::SourceError::new(format!("{secret} was changed meanwhile")));
+        }
+        cloud::Pem::from_secret(&found)
+            .ok_or_else(|| cloud::SourceError::new(format!("{secret} holds no tls.crt and tls.key")))
+    }
+}
+
+/// What the status of an AlbConfig says of its ALB.
+fn load_balancer_status(observed: &Observed) -> LoadBalancerStatus {
+    let load_balancer = observed.load_balancer.as_ref();
+    LoadBalancerStatus {
+        id: load_balancer.map(|lb| lb.id().to_owned()),
+        dnsname: load_balancer.and_then(|lb| lb.attributes.dns_name.clone()),
+        listeners: observed
+            .listeners
+            .iter()
+            .map(|listener| ListenerStatus {
+                port_and_protocol: port_and_protocol(listener.key()),
+                certificates: certificates(&listener.attributes.certificates),
+            })
+            .collect(),
+    }
+}
+
+fn port_and_protocol((port, protocol): (u16, ListenerProtocol)) -> String {
+    format!("{port}/{protocol}")
+}
+
+fn certificates(certificates: &[CertificateRef]) -> Vec<CertificateStatus> {
+    let ids = certificates.iter().filter_map(|certificate| match certificate {
+        CertificateRef::Id(id) => Some(id.clone()),
+        CertificateRef::Managed(_) => None,
+    });
+    ids.enumerate()
+        .map(|(at, certificate_id)| CertificateStatus { certificate_id, is_default: at == 0 })
+        .collect()
+}
