@@ -57,6 +57,9 @@ macro_rules! probe_each {
 
 for_each_operation! { probe_each }
 
+/// Flat parameters or fields.
+type Pairs = Vec<(String, String)>;
+
 /// What the test knows of one operation.
 struct Probe {
     action: &'static str,
@@ -67,9 +70,9 @@ struct Probe {
     /// Names that are sent even when nothing was set.
     always: BTreeSet<String>,
     /// Reads flat pairs as the request and flattens it again.
-    round_trip: fn(Vec<(String, String)>) -> Vec<(String, String)>,
+    round_trip: fn(Pairs) -> Pairs,
     /// Reads an answer and gives the names of what was read.
-    answer: fn(serde_json::Value) -> Vec<(String, String)>,
+    answer: fn(serde_json::Value) -> Pairs,
 }
 
 fn probe<O>() -> Probe
@@ -78,7 +81,7 @@ where
     O::Response: Serialize,
 {
     let placed = parameters(&support::filled::<O>()).unwrap();
-    let in_place = |place: &str, pairs: Vec<(String, String)>| {
+    let in_place = |place: &str, pairs: Pairs| {
         pairs
             .into_iter()
             .map(|(name, _)| (place.to_owned(), pattern(&name)))

@@ -170,9 +170,9 @@ async fn serve(
         };
         let mut head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n");
         for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
-        head += &format!("content-length: {}\r\n\r\n{body}", body.len());
+        head.extend(["content-length: ", &body.len().to_string(), "\r\n\r\n", &body]);
         if stream.write_all(head.as_bytes()).await.is_err() {
             return;
         }
