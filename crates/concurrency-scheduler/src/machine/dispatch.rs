@@ -1,0 +1,237 @@
+//! Starts: which lane goes next, and whether everything it needs is there.
+//!
+//! The machine is the only one who takes slots, tokens and locks, so it looks at all of them first and then takes all
+//! of them, or none. A lane that misses a token of a named bucket or its key's lock is parked beside that, out of the
+//! way of the others; a class that misses slots or its own token stops as a whole, as nothing in it could start.
+
+use super::{
+    Key, Machine, Receipt, Start, Timestamp,
+    intake::NO_BUCKET,
+    lane::LaneState,
+    list::{Ix, NIL},
+};
+
+/// What a lane at the front of its class lacks, besides slots.
+enum Lacks {
+    Nothing,
+    Lock(Ix),
+    Token(u16),
+}
+
+impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
+    /// The next attempt to start at `now`; `None` when nothing can start before an event or [`wake_at`](Self::wake_at).
+    /// Slots, tokens and the key are taken by this call.
+    pub fn next_start(&mut self, now: Timestamp) -> Option<Start<K, J>> {
+        if !self.gate_open || self.draining {
+            return None;
+        }
+        let classes = self.classes.len();
+        for _ in 0..classes {
+            if let Some(lane) = self.next_of_class(now, self.turn) {
+                return Some(self.start(now, lane));
+            }
+            self.turn = (self.turn + 1) % classes;
+        }
+        None
+    }
+
+    /// The lane of this class that may start now. Parks those it finds lacking something.
+    fn next_of_class(&mut self, now: Timestamp, class_ix: usize) -> Option<Ix> {
+        let class = &mut self.classes[class_ix];
+        if class.config.paused || class.used >= class.config.max_concurrent {
+            return None;
+        }
+        self.wake_parked(now, class_ix);
+        loop {
+            let class = &mut self.classes[class_ix];
+            if class.ring.is_empty() || class.bucket.look(now).is_err() {
+                return None;
+            }
+            let order = class.order(now);
+            let fits = class.fits();
+            let first = class.ring.first(&self.lanes, order, u32::MAX)?;
+            if self.park_if_lacking(now, first) {
+                continue;
+            }
+            if self.lanes[first as usize].list.weight <= fits {
+                return Some(first);
+            }
+            let lighter = self.classes[class_ix].ring.first(&self.lanes, order, fits)?;
+            if self.park_if_lacking(now, lighter) {
+                continue;
+            }
+            return self.may_pass(now, first).then_some(lighter);
+        }
+    }
+
+    /// Whether a lighter lane may start before `heavy`, which is first and does not fit; counts it if so.
+    fn may_pass(&mut self, now: Timestamp, heavy: Ix) -> bool {
+        let lane = &mut self.lanes[heavy as usize];
+        let class = &mut self.classes[lane.class as usize];
+        let since = match class.passed {
+            Some((passed, since)) if passed == heavy => since,
+            _ => now,
+        };
+        class.passed = Some((heavy, since));
+        if lane.bypassed >= class.config.max_bypass || now.since(since) >= class.config.max_bypass_wait {
+            return false;
+        }
+        lane.bypassed += 1;
+        true
+    }
+
+    fn lacks(&mut self, now: Timestamp, lane_ix: Ix) -> Lacks {
+        let lane = &self.lanes[lane_ix as usize];
+        let class = &mut self.classes[lane.class as usize];
+        if let Some(domain) = class.domain
+            && let Some(lock) = self.locks.find(domain, lane.hash, &lane.key)
+        {
+            let kept_for = self.locks.slab[lock as usize].kept_for;
+            if self.locks.slab[lock as usize].holder != NIL || kept_for != lane_ix {
+                return Lacks::Lock(lock);
+            }
+        }
+        let bucket = self.entries[lane.head as usize].bucket;
+        let look = class
+            .named
+            .get_mut(bucket as usize)
+            .map_or(Ok(()), |named| named.bucket.look(now));
+        look.map_or(Lacks::Token(bucket), |()| Lacks::Nothing)
+    }
+
+    /// Parks the lane beside what it lacks, if it lacks anything but slots.
+    fn park_if_lacking(&mut self, now: Timestamp, lane_ix: Ix) -> bool {
+        let lacks = self.lacks(now, lane_ix);
+        if matches!(lacks, Lacks::Nothing) {
+            return false;
+        }
+        self.unlink(lane_ix);
+        match lacks {
+            Lacks::Lock(lock) => {
+                let lane = &mut self.lanes[lane_ix as usize];
+                lane.state = LaneState::Locked(lock);
+                lane.bypassed += 1;
+                self.classes[lane.class as usize].locked += 1;
+                self.locks.slab[lock as usize]
+                    .waiters
+                    .push_back(&mut self.lanes, lane_ix);
+            }
+            Lacks::Token(bucket) => {
+                let lane = &mut self.lanes[lane_ix as usize];
+                lane.state = LaneState::Parked(bucket);
+                let class = &mut self.classes[lane.class as usize];
+                class.named[bucket as usize]
+                    .parked
+                    .push_back(&mut self.lanes, lane_ix);
+            }
+            Lacks::Nothing => {}
+        }
+        true
+    }
+
+    /// Moves parked lanes for whom there are tokens back to the class's ring, at the place they had.
+    fn wake_parked(&mut self, now: Timestamp, class_ix: usize) {
+        let class = &mut self.classes[class_ix];
+        let order = class.order(now);
+        for bucket in 0..class.named.len() {
+            loop {
+                let named = &mut class.named[bucket];
+                if named.parked.is_empty() || named.woken >= named.bucket.available(now) {
+                    break;
+                }
+                let Some(lane_ix) = named.parked.first(&self.lanes, order, u32::MAX) else {
+                    break;
+                };
+                named.parked.remove(&mut self.lanes, lane_ix);
+                named.woken += 1;
+                let lane = &mut self.lanes[lane_ix as usize];
+                lane.state = LaneState::Ready;
+                lane.woken = bucket as u16;
+                class.ring.insert_ranked(&mut self.lanes, lane_ix);
+            }
+        }
+    }
+
+    /// Takes slots, tokens and the lock, all of which are there, and starts the lane's first entry.
+    fn start(&mut self, now: Timestamp, lane_ix: Ix) -> Start<K, J> {
+        self.unlink(lane_ix);
+        let order = self.next_sequence();
+        let lane = &mut self.lanes[lane_ix as usize];
+        let class = &mut self.classes[lane.class as usize];
+        let entry = &mut self.entries[lane.head as usize];
+        if let Some(domain) = class.domain {
+            lane.lock = self.locks.hold(domain, lane.hash, &lane.key, lane_ix);
+        }
+        let taken = class.bucket.take(now);
+        debug_assert!(taken, "the class's token was there");
+        if entry.bucket != NO_BUCKET {
+            let taken = class.named[entry.bucket as usize].bucket.take(now);
+            debug_assert!(taken, "the named bucket's token was there");
+        }
+        lane.held = class.slots(entry.weight);
+        class.used += lane.held;
+        debug_assert!(
+            class.used <= class.config.max_concurrent,
+            "slots are not overbooked"
+        );
+        if class.passed.is_some_and(|(passed, _)| passed == lane_ix) {
+            class.passed = None;
+        }
+        let waited = now.since(lane.since);
+        class.counters.attempts += 1;
+        class.counters.start_latency.record(waited);
+        if entry.attempts > 0 {
+            class.counters.retries += 1;
+        }
+        entry.attempts += 1;
+        let first_start = !std::mem::replace(&mut entry.started, true);
+        lane.state = LaneState::Running;
+        lane.since = now;
+        lane.order = order;
+        lane.started = now;
+        class.running.push_back(&mut self.lanes, lane_ix);
+        class.running_attempts += 1;
+        self.running += 1;
+        let lane = &self.lanes[lane_ix as usize];
+        let head = lane.head;
+        let entry = &self.entries[head as usize];
+        let start = Start {
+            attempt: super::AttemptId { lane: lane_ix, order },
+            class: lane.class,
+            key: lane.key.clone(),
+            job: entry.job.clone(),
+            number: entry.attempts,
+        };
+        if first_start {
+            self.leave_queue(head);
+        }
+        start
+    }
+
+    /// Enters an entry among those that never started, as the youngest.
+    pub(super) fn queue_first_start(&mut self, lane_ix: Ix, entry_ix: Ix) {
+        let class = &mut self.classes[self.lanes[lane_ix as usize].class as usize];
+        class.queued += 1;
+        let newest = std::mem::replace(&mut class.newest, entry_ix);
+        self.entries[entry_ix as usize].older = newest;
+        match newest {
+            NIL => class.oldest = entry_ix,
+            newest => self.entries[newest as usize].newer = entry_ix,
+        }
+    }
+
+    pub(super) fn leave_queue(&mut self, entry_ix: Ix) {
+        let entry = &self.entries[entry_ix as usize];
+        let (older, newer) = (entry.older, entry.newer);
+        let class = &mut self.classes[self.lanes[entry.lane as usize].class as usize];
+        class.queued -= 1;
+        match older {
+            NIL => class.oldest = newer,
+            older => self.entries[older as usize].newer = newer,
+        }
+        match newer {
+            NIL => class.newest = older,
+            newer => self.entries[newer as usize].older = older,
+        }
+    }
+}

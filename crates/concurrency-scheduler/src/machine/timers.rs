@@ -1,0 +1,149 @@
+//! What time alone brings about.
+
+use super::{
+    Action, AttemptId, Key, Machine, Receipt, Timestamp,
+    lane::{LaneState, Stop},
+    list::{Ix, NIL},
+};
+
+impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
+    pub(super) fn tick(&mut self, now: Timestamp, actions: &mut Vec<Action<K, J, W>>) {
+        while let Some(&(due, _, lane_ix)) = self.timers.first()
+            && due <= now
+        {
+            self.unlink(lane_ix);
+            self.retry_due(now, lane_ix);
+        }
+        for class_ix in 0..self.classes.len() {
+            self.wake_budgetless(now, class_ix);
+            self.stop_overdue(now, class_ix, actions);
+            self.abort_overdue(now, class_ix, actions);
+        }
+    }
+
+    /// A retry is due: it is ready, if it needs no budget or there is some.
+    fn retry_due(&mut self, now: Timestamp, lane_ix: Ix) {
+        let lane = &mut self.lanes[lane_ix as usize];
+        let class = &mut self.classes[lane.class as usize];
+        let entry = &mut self.entries[lane.head as usize];
+        if entry.on_budget && (!class.budgetless.is_empty() || !class.budget.take(now)) {
+            class.counters.budget_waits += 1;
+            lane.state = LaneState::Budget;
+            lane.since = now;
+            class.budgetless.push_back(&mut self.lanes, lane_ix);
+            class.budget_waiters += 1;
+            return;
+        }
+        entry.on_budget = false;
+        self.enqueue(now, lane_ix);
+    }
+
+    /// Lets retries go that the budget can pay for, longest waiting first.
+    pub(super) fn wake_budgetless(&mut self, now: Timestamp, class_ix: usize) {
+        while !self.classes[class_ix].budgetless.is_empty() && self.classes[class_ix].budget.take(now) {
+            let lane_ix = self.classes[class_ix].budgetless.front;
+            self.unlink(lane_ix);
+            let head = self.lanes[lane_ix as usize].head;
+            self.entries[head as usize].on_budget = false;
+            self.enqueue(now, lane_ix);
+        }
+    }
+
+    /// Stops attempts that ran into the attempt timeout.
+    fn stop_overdue(&mut self, now: Timestamp, class_ix: usize, actions: &mut Vec<Action<K, J, W>>) {
+        let Some(timeout) = self.classes[class_ix].config.attempt_timeout else {
+            return;
+        };
+        loop {
+            let lane_ix = self.classes[class_ix].running.front;
+            if lane_ix == NIL || self.lanes[lane_ix as usize].since.after(timeout) > now {
+                return;
+            }
+            self.classes[class_ix].counters.timed_out += 1;
+            self.stop(now, lane_ix, Stop::TimedOut, actions);
+        }
+    }
+
+    /// Aborts attempts that were told to stop and did not.
+    fn abort_overdue(&mut self, now: Timestamp, class_ix: usize, actions: &mut Vec<Action<K, J, W>>) {
+        let grace = self.classes[class_ix].config.cancel_grace;
+        loop {
+            let lane_ix = self.classes[class_ix].stopping.front;
+            if lane_ix == NIL || self.lanes[lane_ix as usize].since.after(grace) > now {
+                return;
+            }
+            self.unlink(lane_ix);
+            self.classes[class_ix].counters.aborted += 1;
+            let lane = &mut self.lanes[lane_ix as usize];
+            let LaneState::Stopping(stop) = lane.state else {
+                continue;
+            };
+            lane.state = LaneState::Aborting(stop);
+            actions.push(Action::Abort(AttemptId {
+                lane: lane_ix,
+                order: lane.attempt(),
+            }));
+        }
+    }
+
+    /// Tells a running attempt to stop.
+    pub(super) fn stop(
+        &mut self,
+        now: Timestamp,
+        lane_ix: Ix,
+        stop: Stop,
+        actions: &mut Vec<Action<K, J, W>>,
+    ) {
+        self.unlink(lane_ix);
+        let lane = &mut self.lanes[lane_ix as usize];
+        lane.state = LaneState::Stopping(stop);
+        lane.since = now;
+        self.classes[lane.class as usize]
+            .stopping
+            .push_back(&mut self.lanes, lane_ix);
+        let order = self.lanes[lane_ix as usize].attempt();
+        actions.push(Action::Stop(AttemptId { lane: lane_ix, order }));
+    }
+
+    /// When to come back if nothing happens before: the earliest moment at which time alone changes something. To be
+    /// asked after [`next_start`](Self::next_start) said `None` for the same `now`.
+    pub fn wake_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let mut earliest = self.timers.first().map(|&(due, _, _)| due);
+        let mut consider =
+            |at: Timestamp| earliest = Some(earliest.map_or(at, |other: Timestamp| other.min(at)));
+        let may_start = self.gate_open && !self.draining;
+        for class in &mut self.classes {
+            if let Some(timeout) = class.config.attempt_timeout
+                && !class.running.is_empty()
+            {
+                consider(self.lanes[class.running.front as usize].since.after(timeout));
+            }
+            if !class.stopping.is_empty() {
+                consider(
+                    self.lanes[class.stopping.front as usize]
+                        .since
+                        .after(class.config.cancel_grace),
+                );
+            }
+            if !class.budgetless.is_empty() {
+                consider(class.budget.next());
+            }
+            if !may_start || class.config.paused || class.used >= class.config.max_concurrent {
+                continue;
+            }
+            if !class.ring.is_empty()
+                && let Err(at) = class.bucket.look(now)
+            {
+                consider(at);
+            }
+            for named in &mut class.named {
+                if !named.parked.is_empty()
+                    && let Err(at) = named.bucket.look(now)
+                {
+                    consider(at);
+                }
+            }
+        }
+        earliest
+    }
+}
