@@ -1,0 +1,212 @@
+//! What makes two rules the same rule, and which names and tags mark things as ours.
+
+use std::fmt::Write as _;
+
+use alb_model::{Condition, Direction, KeyValue, Rule};
+use sha2::{Digest, Sha256};
+
+/// What the names of our rules start with; the rest is the rule's [`RuleIdentity`].
+pub const RULE_NAME_PREFIX: &str = "k8s-";
+
+/// What identifies a rule within its listener: a hash of its canonical conditions and its direction. Actions and
+/// priority are not part of it, so that they can change in place.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIdentity([u8; 16]);
+
+impl std::fmt::Debug for RuleIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RuleIdentity({self})")
+    }
+}
+
+impl std::fmt::Display for RuleIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl RuleIdentity {
+    /// The identity of a rule.
+    ///
+    /// ```
+    /// use alb_model::{Condition, Rule};
+    /// use alb_plan::RuleIdentity;
+    ///
+    /// let rule = |hosts: &[&str]| Rule {
+    ///     conditions: vec![Condition::host(hosts.iter().copied()), Condition::path(["/a"])],
+    ///     ..Rule::default()
+    /// };
+    /// let same = [rule(&["a.com", "b.com"]), rule(&["B.com", "a.com"])];
+    /// assert_eq!(RuleIdentity::of(&same[0]), RuleIdentity::of(&same[1]));
+    /// assert_ne!(RuleIdentity::of(&rule(&["a.com"])), RuleIdentity::of(&rule(&["b.com"])));
+    /// ```
+    pub fn of(rule: &Rule) -> Self {
+        let mut conditions: Vec<String> = rule.conditions.iter().map(canonical).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        let mut hash = Sha256::new();
+        hash.update(rule.direction.as_str());
+        for condition in &conditions {
+            hash.update([0]);
+            hash.update(condition);
+        }
+        let digest = hash.finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(bytes)
+    }
+
+    /// The `RuleName` of a rule with this identity.
+    pub fn rule_name(self) -> String {
+        format!("{RULE_NAME_PREFIX}{self}")
+    }
+}
+
+/// Whether a rule name says that a controller made the rule: this one (`k8s-` and 32 hex digits), or the open-source
+/// ALB ingress controller (`rule-<port>-<priority>`, with or without the direction in front of the number).
+///
+/// ```
+/// assert!(alb_plan::is_controller_rule_name("rule-443-17"));
+/// assert!(alb_plan::is_controller_rule_name("k8s-00112233445566778899aabbccddeeff"));
+/// assert!(!alb_plan::is_controller_rule_name("blocked-by-security-team"));
+/// ```
+pub fn is_controller_rule_name(name: &str) -> bool {
+    if let Some(hash) = name.strip_prefix(RULE_NAME_PREFIX) {
+        return hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    }
+    let number = |part: Option<&str>| {
+        part.is_some_and(|p| !p.is_empty() && p.len() <= 5 && p.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let Some(rest) = name.strip_prefix("rule-") else {
+        return false;
+    };
+    let mut parts = rest.split('-').filter(|part| {
+        Direction::ALL
+            .iter()
+            .all(|direction| !direction.as_str().eq_ignore_ascii_case(part))
+    });
+    number(parts.next()) && number(parts.next()) && parts.next().is_none()
+}
+
+/// Lower-case hex SHA-256, cut to `digits`.
+pub(crate) fn hex_digest(parts: &[&str], digits: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut out = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out.truncate(digits);
+    out
+}
+
+/// One text for all spellings of a condition that mean the same.
+fn canonical(condition: &Condition) -> String {
+    let mut out = String::with_capacity(48);
+    out.push_str(condition.kind());
+    match condition {
+        Condition::Host { values } => {
+            push_sorted(&mut out, values.iter().map(|v| v.to_ascii_lowercase()).collect());
+        }
+        // The first expression that matches gives a rewrite its groups: there the order of values matters.
+        Condition::Path { values } if values.iter().any(|v| v.starts_with("~*")) => {
+            values.iter().for_each(|value| push(&mut out, value));
+        }
+        Condition::Path { values }
+        | Condition::Method { values }
+        | Condition::SourceIp { values }
+        | Condition::ResponseStatusCode { values } => push_sorted(&mut out, values.clone()),
+        Condition::Header { key, values } | Condition::ResponseHeader { key, values } => {
+            push(&mut out, &key.to_ascii_lowercase());
+            push_sorted(&mut out, values.clone());
+        }
+        Condition::QueryString { values } | Condition::Cookie { values } => {
+            let mut values: Vec<&KeyValue> = values.iter().collect();
+            values.sort_unstable();
+            values.dedup();
+            for KeyValue { key, value } in values {
+                push(&mut out, key);
+                push(&mut out, value);
+            }
+        }
+    }
+    out
+}
+
+fn push_sorted(out: &mut String, mut values: Vec<String>) {
+    values.sort_unstable();
+    values.dedup();
+    values.iter().for_each(|value| push(out, value));
+}
+
+/// Length first, so that no two lists of values write the same text.
+fn push(out: &mut String, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "|{}:{value}", value.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(conditions: Vec<Condition>) -> RuleIdentity {
+        RuleIdentity::of(&Rule {
+            conditions,
+            ..Rule::default()
+        })
+    }
+
+    #[test]
+    fn order_case_and_repetition_that_mean_nothing_do_not_count() {
+        let header = |key: &str, values: &[&str]| Condition::Header {
+            key: key.into(),
+            values: values.iter().map(|v| (*v).to_owned()).collect(),
+        };
+        let a = identity(vec![Condition::path(["/a", "/b"]), header("X-Env", &["1", "2"])]);
+        let b = identity(vec![header("x-env", &["2", "1", "2"]), Condition::path(["/b", "/a"])]);
+        assert_eq!(a, b);
+    }
+
+    #[test]
+    fn what_changes_a_match_changes_the_identity() {
+        let base = identity(vec![Condition::path(["/a", "/b"])]);
+        for other in [
+            identity(vec![Condition::path(["/A", "/b"])]),
+            identity(vec![Condition::path(["/a"])]),
+            identity(vec![Condition::path(["/a"]), Condition::path(["/b"])]),
+            identity(vec![Condition::host(["/a", "/b"])]),
+            identity(vec![]),
+        ] {
+            assert_ne!(base, other);
+        }
+        assert_ne!(
+            identity(vec![Condition::path(["~*^/(a)", "~*^/(b)"])]),
+            identity(vec![Condition::path(["~*^/(b)", "~*^/(a)"])]),
+        );
+    }
+
+    #[test]
+    fn direction_is_part_of_the_identity() {
+        let rule = Rule::default();
+        let response = Rule {
+            direction: Direction::Response,
+            ..Rule::default()
+        };
+        assert_ne!(RuleIdentity::of(&rule), RuleIdentity::of(&response));
+    }
+
+    #[test]
+    fn names_of_others_are_not_ours() {
+        for name in ["", "rule", "rule-", "rule-80", "rule-80-x", "rule-80-1-2", "k8s-short", "rules-80-1"] {
+            assert!(!is_controller_rule_name(name), "{name}");
+        }
+        for name in ["rule-80-1", "rule-443-10000", "rule-80-Response-3"] {
+            assert!(is_controller_rule_name(name), "{name}");
+        }
+        assert!(is_controller_rule_name(&RuleIdentity::of(&Rule::default()).rule_name()));
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether two rules can match the same request. `false` is a proof; `true` means only that none was found.
+
+use alb_model::{Condition, Rule};
+
+/// Whether some request may match both rules.
+pub(crate) fn may_overlap(a: &Rule, b: &Rule) -> bool {
+    a.direction == b.direction
+        && !a
+            .conditions
+            .iter()
+            .any(|x| b.conditions.iter().any(|y| disjoint(x, y)))
+}
+
+/// Whether no request satisfies both. A request has one host, one path and one method. It may carry a header, cookie or
+/// query parameter several times, so those never exclude each other.
+fn disjoint(a: &Condition, b: &Condition) -> bool {
+    match (a, b) {
+        (Condition::Host { values: x }, Condition::Host { values: y }) => {
+            none_intersect(x, y, |p, q| globs_intersect(p, q, u8::to_ascii_lowercase))
+        }
+        (Condition::Path { values: x }, Condition::Path { values: y }) => none_intersect(x, y, |p, q| {
+            p.starts_with("~*") || q.starts_with("~*") || globs_intersect(p, q, |byte| *byte)
+        }),
+        (Condition::Method { values: x }, Condition::Method { values: y }) => {
+            none_intersect(x, y, |p, q| p == q)
+        }
+        (Condition::ResponseStatusCode { values: x }, Condition::ResponseStatusCode { values: y }) => {
+            none_intersect(x, y, |p, q| globs_intersect(p, q, |byte| *byte))
+        }
+        _ => false,
+    }
+}
+
+fn none_intersect(x: &[String], y: &[String], intersect: impl Fn(&str, &str) -> bool) -> bool {
+    !x.iter().any(|p| y.iter().any(|q| intersect(p, q)))
+}
+
+/// Whether some text matches both patterns (`*` any run, `?` one character). A text that matches two ASCII patterns can
+/// be chosen to be ASCII, so bytes are enough for those; patterns with other characters count as intersecting.
+fn globs_intersect(p: &str, q: &str, fold: impl Fn(&u8) -> u8) -> bool {
+    if !p.is_ascii() || !q.is_ascii() {
+        return true;
+    }
+    let is_literal = |s: &str| !s.contains(['*', '?']);
+    if is_literal(p) && is_literal(q) {
+        return p.len() == q.len() && p.bytes().zip(q.bytes()).all(|(a, b)| fold(&a) == fold(&b));
+    }
+    let (p, q) = (p.as_bytes(), q.as_bytes());
+    // reach[j]: some text matches p[..i] and q[..j].
+    let mut reach = vec![false; q.len() + 1];
+    reach[0] = true;
+    for j in 0..q.len() {
+        reach[j + 1] = reach[j] && q[j] == b'*';
+    }
+    for byte in p {
+        let mut next = vec![false; q.len() + 1];
+        next[0] = *byte == b'*' && reach[0];
+        for (j, other) in q.iter().enumerate() {
+            next[j + 1] = match (*byte, *other) {
+                (b'*', b'*') => reach[j + 1] || next[j] || reach[j],
+                // A star takes nothing, or one more of the other's characters; a star of the other takes nothing or one.
+                (b'*', _) => reach[j + 1] || next[j],
+                (_, b'*') => next[j] || reach[j + 1],
+                (b'?', _) | (_, b'?') => reach[j],
+                (a, b) => reach[j] && fold(&a) == fold(&b),
+            };
+        }
+        reach = next;
+    }
+    reach[q.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(conditions: Vec<Condition>) -> Rule {
+        Rule {
+            conditions,
+            ..Rule::default()
+        }
+    }
+
+    #[test]
+    fn globs_that_share_a_text_intersect_and_others_do_not() {
+        for (p, q, expected) in [
+            ("a.com", "A.com", true),
+            ("a.com", "b.com", false),
+            ("*.a.com", "x.a.com", true),
+            ("*.a.com", "a.com", false),
+            ("*.a.com", "*.b.com", false),
+            ("*.a.com", "x.*.com", true),
+            ("a*", "*b", true),
+            ("a?c", "ab?", true),
+            ("a?c", "abcd", false),
+            ("*", "", true),
+            ("?", "", false),
+            ("a*b*c", "a?c", true),
+            ("a*b*c", "ac", false),
+            ("*a", "b*", true),
+            ("a*x", "b*x", false),
+        ] {
+            assert_eq!(globs_intersect(p, q, u8::to_ascii_lowercase), expected, "{p} and {q}");
+            assert_eq!(globs_intersect(q, p, u8::to_ascii_lowercase), expected, "{q} and {p}");
+        }
+    }
+
+    #[test]
+    fn intersection_agrees_with_trying_all_short_texts() {
+        let alphabet = [b'a', b'b', b'*', b'?'];
+        let words = |letters: &[u8], up_to: usize| {
+            let mut all = vec![String::new()];
+            let mut last = all.clone();
+            for _ in 0..up_to {
+                last = last
+                    .iter()
+                    .flat_map(|w| letters.iter().map(move |l| format!("{w}{}", *l as char)))
+                    .collect();
+                all.extend(last.iter().cloned());
+            }
+            all
+        };
+        let patterns = words(&alphabet, 3);
+        let texts = words(b"ab", 6);
+        for p in &patterns {
+            let matched: Vec<&String> = texts
+                .iter()
+                .filter(|t| alb_model::WildcardPattern::new(p).matches(t))
+                .collect();
+            for q in &patterns {
+                let compiled = alb_model::WildcardPattern::new(q);
+                let expected = matched.iter().any(|t| compiled.matches(t));
+                assert_eq!(globs_intersect(p, q, |b| *b), expected, "{p} and {q}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_excluding_pair_of_conditions_keeps_rules_apart() {
+        let a = rule(vec![Condition::host(["a.com"]), Condition::path(["/x"])]);
+        let b = rule(vec![Condition::host(["a.com"]), Condition::path(["/y"])]);
+        let c = rule(vec![Condition::path(["/*"])]);
+        assert!(!may_overlap(&a, &b));
+        assert!(may_overlap(&a, &c));
+        assert!(may_overlap(&rule(vec![]), &b));
+        let header = |value: &str| {
+            rule(vec![Condition::Header {
+                key: "k".into(),
+                values: vec![value.into()],
+            }])
+        };
+        assert!(may_overlap(&header("1"), &header("2")), "a request may carry both");
+    }
+}
