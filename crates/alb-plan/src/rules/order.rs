@@ -23,6 +23,8 @@ pub(crate) enum Role {
     Create { at: u16 },
     /// Other actions, same place.
     Edit { at: u16 },
+    /// Another default action: what stands below all rules.
+    Default,
     /// A rule goes before others it stood behind.
     Up { at: u16 },
     /// A rule goes behind others it stood before.
@@ -38,7 +40,13 @@ pub(crate) enum Role {
 pub(crate) enum Kind {
     Create,
     Update,
+    /// The listener's default action.
+    Default,
     Delete,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Create, Self::Update, Self::Default, Self::Delete];
 }
 
 impl Role {
@@ -46,6 +54,7 @@ impl Role {
         match self {
             Self::Create { .. } => Kind::Create,
             Self::Delete { .. } => Kind::Delete,
+            Self::Default => Kind::Default,
             Self::Edit { .. } | Self::Up { .. } | Self::Down { .. } | Self::Convert { .. } => Kind::Update,
         }
     }
@@ -60,6 +69,7 @@ impl Role {
     fn edits(self) -> Option<u16> {
         match self {
             Self::Edit { at } => Some(at),
+            Self::Default => Some(u16::MAX),
             _ => None,
         }
     }
@@ -79,6 +89,7 @@ impl Role {
         match self {
             Self::Create { at } | Self::Up { at } | Self::Convert { at, .. } => (0, at),
             Self::Edit { at } => (1, at),
+            Self::Default => (1, u16::MAX),
             Self::Delete { from } | Self::Down { from, .. } => (2, u16::MAX - from),
         }
     }
@@ -195,6 +206,7 @@ impl Batch {
     pub(crate) fn size(self, kind: Kind) -> usize {
         match kind {
             Kind::Create | Kind::Update => self.write.max(1),
+            Kind::Default => 1,
             Kind::Delete => self.delete.max(1),
         }
     }
@@ -211,7 +223,7 @@ impl Batch {
 pub(crate) fn runs(nodes: &[Node<'_>], batch: Batch) -> Option<Vec<Run>> {
     let kinds_only = nodes
         .iter()
-        .all(|n| matches!(n.role, Role::Create { .. } | Role::Edit { .. } | Role::Delete { .. }));
+        .all(|n| matches!(n.role, Role::Create { .. } | Role::Edit { .. } | Role::Default | Role::Delete { .. }));
     if kinds_only {
         return Some(by_kind(nodes));
     }
@@ -221,7 +233,7 @@ pub(crate) fn runs(nodes: &[Node<'_>], batch: Batch) -> Option<Vec<Run>> {
         order: &order,
         batch,
         best: None,
-        steps_left: 400,
+        steps_left: 60,
     };
     search.go(&mut Vec::new(), &mut vec![false; nodes.len()], 0);
     search.best.map(|(_, runs)| runs)
@@ -230,7 +242,7 @@ pub(crate) fn runs(nodes: &[Node<'_>], batch: Batch) -> Option<Vec<Run>> {
 fn by_kind(nodes: &[Node<'_>]) -> Vec<Run> {
     let mut sequence: Vec<usize> = (0..nodes.len()).collect();
     sequence.sort_by_key(|i| nodes[*i].role.canonical());
-    [Kind::Create, Kind::Update, Kind::Delete]
+    Kind::ALL
         .into_iter()
         .map(|kind| Run {
             kind,
@@ -262,7 +274,7 @@ impl Search<'_> {
             }
             return;
         }
-        for kind in [Kind::Create, Kind::Update, Kind::Delete] {
+        for kind in Kind::ALL {
             if path.last().is_some_and(|run| run.kind == kind) || self.steps_left == 0 && self.best.is_some() {
                 continue;
             }

@@ -1,0 +1,70 @@
+//! What a plan has to know beside both states.
+
+use std::collections::BTreeMap;
+
+use alb_model::ObjectRef;
+use serde::{Deserialize, Serialize};
+
+use crate::ownership::Ownership;
+use crate::servers::SERVERS_PER_CALL;
+
+/// Limits of the account and of single calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Rules a load balancer may hold, over all listeners and both directions. `None` is the default quota of its
+    /// edition; set it when the account's quota was raised.
+    pub rules: Option<usize>,
+    /// Rules in one call of CreateRules or UpdateRulesAttribute: 10 (the open-source controller sends 9).
+    pub rules_per_write: usize,
+    /// Ids in one call of DeleteRules: 100 by current documentation, 10 by older.
+    pub rules_per_delete: usize,
+    /// Servers in one call: 200 by current documentation, 40 by older.
+    pub servers_per_call: usize,
+    /// Certificates in one call: 20.
+    pub certificates_per_call: usize,
+    /// ACL entries in one call: 20.
+    pub acl_entries_per_call: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rules: None,
+            rules_per_write: 10,
+            rules_per_delete: 100,
+            servers_per_call: SERVERS_PER_CALL,
+            certificates_per_call: 20,
+            acl_entries_per_call: 20,
+        }
+    }
+}
+
+/// What a plan has to know beside both states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whose gateway it is.
+    pub ownership: Ownership,
+    /// Limits.
+    pub limits: Limits,
+    /// Whether the load balancer existed before and is only used: it is released, never deleted. For [`crate::plan()`],
+    /// an id in the wanted load balancer says the same.
+    pub reused: bool,
+    /// Creation time of objects (any unit that grows), by which it is decided who comes first when not all rules fit.
+    /// Of objects that are not listed, those whose rules are in force come first, then the order of rules decides.
+    pub created: BTreeMap<ObjectRef, i64>,
+    /// Region, such as `cn-hangzhou`.
+    pub region: String,
+    /// Region suffix of certificate ids: `cn-hangzhou` on the China site, `ap-southeast-1` on the international one.
+    pub certificate_region: String,
+    /// Scope of ClientTokens; see [`crate::Resolved::scope`].
+    pub scope: String,
+}
+
+impl Options {
+    /// The object that findings about the gateway as a whole are about.
+    pub(crate) fn subject(&self) -> ObjectRef {
+        let name = self.ownership.albconfig.rsplit('/').next().unwrap_or_default();
+        ObjectRef::new("AlbConfig", "", name)
+    }
+}

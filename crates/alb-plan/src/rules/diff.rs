@@ -1,0 +1,228 @@
+//! What differs between the rules that are there and those that are wanted, on one listener.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use alb_model::{Direction, Rule};
+
+use super::order::{Node, Role};
+use super::place::{Wanted, place};
+use crate::identity::RuleIdentity;
+use crate::observed::ObservedRule;
+use crate::step::RuleUpdate;
+
+/// One rule's change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) role: Role,
+    pub(crate) direction: Direction,
+    /// The rule as it is wanted; `None` when it goes.
+    pub(crate) wanted: Option<&'a Rule>,
+    /// The rule as it is; `None` when it is new.
+    pub(crate) found: Option<&'a ObservedRule>,
+    /// Whether its actions change.
+    pub(crate) edits: bool,
+}
+
+/// What one change asks of the API.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum RuleOp {
+    Create(Rule),
+    Update(RuleUpdate),
+    Delete(String),
+    Default,
+}
+
+impl<'a> Change<'a> {
+    pub(crate) fn node(&self) -> Node<'a> {
+        Node {
+            role: self.role,
+            new: self.wanted,
+            old: self.found.map(|f| &f.rule),
+        }
+    }
+
+    /// This deletion and that creation in one call.
+    pub(crate) fn convert(deleted: &Self, created: &Self) -> Option<Self> {
+        match (deleted.role, created.role) {
+            (Role::Delete { from }, Role::Create { at }) if deleted.direction == created.direction => Some(Self {
+                role: Role::Convert { from, at },
+                direction: created.direction,
+                wanted: created.wanted,
+                found: deleted.found,
+                edits: true,
+            }),
+            _ => None,
+        }
+    }
+
+    /// A move as a creation and a deletion.
+    pub(crate) fn split(&self) -> Option<[Self; 2]> {
+        let (from, at) = match self.role {
+            Role::Up { at } => (self.found?.priority(), at),
+            Role::Down { from, to } => (from, to),
+            _ => return None,
+        };
+        let created = Self {
+            role: Role::Create { at },
+            found: None,
+            ..*self
+        };
+        let deleted = Self {
+            role: Role::Delete { from },
+            wanted: None,
+            ..*self
+        };
+        Some([created, deleted])
+    }
+
+    /// The change as the API wants it; `resolve` replaces keys of groups by their ids.
+    pub(crate) fn op(&self, resolve: &dyn Fn(&Rule) -> Rule) -> RuleOp {
+        let id = self.found.map(|f| f.id().to_owned()).unwrap_or_default();
+        let named = |rule: &Rule| RuleIdentity::of(rule).rule_name();
+        match (self.role, self.wanted) {
+            (Role::Default, _) => RuleOp::Default,
+            (Role::Delete { .. }, _) | (_, None) => RuleOp::Delete(id),
+            (Role::Create { at }, Some(wanted)) => RuleOp::Create(Rule {
+                id: None,
+                name: named(wanted),
+                priority: Some(at),
+                ..resolve(wanted)
+            }),
+            (role, Some(wanted)) => {
+                let name = named(wanted);
+                let renamed = self.found.is_none_or(|f| f.rule.name != name);
+                let converted = matches!(role, Role::Convert { .. });
+                RuleOp::Update(RuleUpdate {
+                    id,
+                    priority: match role {
+                        Role::Up { at } | Role::Convert { at, .. } => Some(at),
+                        Role::Down { to, .. } => Some(to),
+                        _ => None,
+                    },
+                    name: renamed.then_some(name),
+                    conditions: converted.then(|| wanted.conditions.clone()),
+                    actions: (self.edits || converted).then(|| resolve(wanted).actions),
+                })
+            }
+        }
+    }
+}
+
+/// Rules of one listener and direction.
+pub(crate) struct Table<'a> {
+    pub(crate) direction: Direction,
+    /// All rules that are there, sorted by priority.
+    pub(crate) found: Vec<&'a ObservedRule>,
+    /// The wanted rules in order.
+    pub(crate) wanted: Vec<&'a Rule>,
+}
+
+/// The priorities are used up; nothing can be placed.
+#[derive(Debug)]
+pub(crate) struct NoRoom;
+
+impl<'a> Table<'a> {
+    /// The changes that make the table as it is wanted. `ours` says which rules may be touched, `same` whether the
+    /// actions that are there (second) do what is wanted (first).
+    pub(crate) fn diff(
+        &self,
+        ours: &dyn Fn(&ObservedRule) -> bool,
+        same: &dyn Fn(&Rule, &Rule) -> bool,
+    ) -> Result<Vec<Change<'a>>, NoRoom> {
+        let mine: Vec<&'a ObservedRule> = self.found.iter().copied().filter(|f| ours(f)).collect();
+        let matched = match_rules(&self.wanted, &mine);
+        let in_place = matched.len() == mine.len() && matched.iter().enumerate().all(|(i, m)| *m == Some(i));
+        let edits: Vec<bool> = self
+            .wanted
+            .iter()
+            .zip(&matched)
+            .map(|(wanted, found)| found.is_some_and(|i| !same(wanted, &mine[i].rule)))
+            .collect();
+        if in_place && !edits.contains(&true) {
+            return Ok(Vec::new());
+        }
+
+        let wishes: Vec<Wanted> = matched
+            .iter()
+            .zip(&edits)
+            .map(|(found, edits)| match found {
+                None => Wanted::NEW,
+                Some(i) => Wanted {
+                    current: Some(mine[*i].priority()),
+                    worth: if *edits { Wanted::EDITED } else { Wanted::UNTOUCHED },
+                },
+            })
+            .collect();
+        let occupied: Vec<u16> = self.found.iter().map(|f| f.priority()).collect();
+        let placed = place(&wishes, &occupied).ok_or(NoRoom)?;
+
+        let mut stays = vec![false; mine.len()];
+        let mut changes = Vec::new();
+        for (n, wanted) in self.wanted.iter().enumerate() {
+            let found = matched[n].map(|i| {
+                stays[i] = true;
+                mine[i]
+            });
+            let at = placed[n];
+            let role = match found.map(ObservedRule::priority) {
+                None => Role::Create { at },
+                Some(from) if at < from => Role::Up { at },
+                Some(from) if at > from => Role::Down { from, to: at },
+                Some(_) if edits[n] => Role::Edit { at },
+                Some(_) => continue,
+            };
+            changes.push(Change {
+                role,
+                direction: self.direction,
+                wanted: Some(wanted),
+                found,
+                edits: edits[n],
+            });
+        }
+        let gone = mine.iter().zip(&stays).filter(|(_, stays)| !**stays);
+        changes.extend(gone.map(|(found, _)| Change {
+            role: Role::Delete {
+                from: found.priority(),
+            },
+            direction: self.direction,
+            wanted: None,
+            found: Some(found),
+            edits: false,
+        }));
+        Ok(changes)
+    }
+}
+
+/// For each wanted rule, the index of the rule that is there with the same identity. What is equal from either end
+/// needs no hashing. Of rules with equal conditions, the first is matched with the first.
+fn match_rules(wanted: &[&Rule], mine: &[&ObservedRule]) -> Vec<Option<usize>> {
+    let equal = |w: &Rule, m: &ObservedRule| w.conditions == m.rule.conditions;
+    let mut matched = vec![None; wanted.len()];
+    let head = wanted.iter().zip(mine).take_while(|(w, m)| equal(w, m)).count();
+    for (i, slot) in matched.iter_mut().enumerate().take(head) {
+        *slot = Some(i);
+    }
+    let tail = wanted[head..]
+        .iter()
+        .rev()
+        .zip(mine[head..].iter().rev())
+        .take_while(|(w, m)| equal(w, m))
+        .count();
+    for back in 1..=tail {
+        matched[wanted.len() - back] = Some(mine.len() - back);
+    }
+    let middle = head..mine.len() - tail;
+    let mut by_identity: BTreeMap<RuleIdentity, VecDeque<usize>> = BTreeMap::new();
+    for i in middle {
+        by_identity.entry(RuleIdentity::of(&mine[i].rule)).or_default().push_back(i);
+    }
+    if by_identity.is_empty() {
+        return matched;
+    }
+    for i in head..wanted.len() - tail {
+        matched[i] = by_identity
+            .get_mut(&RuleIdentity::of(wanted[i]))
+            .and_then(VecDeque::pop_front);
+    }
+    matched
+}

@@ -1,0 +1,296 @@
+//! From changes to calls: few, in an order that no request notices, within the rule quota.
+
+use alb_model::Rule;
+
+use super::diff::{Change, RuleOp};
+use super::order::{Batch, Kind, Node, Order, Role, Run, runs};
+
+/// Changes beyond which cheaper forms are not looked for: the search is quadratic.
+const SEARCHED_CHANGES: usize = 60;
+/// Pairs of deletion and creation that are tried one by one.
+const TRIED_PAIRS: usize = 64;
+
+/// All changes on one listener.
+#[derive(Debug, Default)]
+pub(crate) struct Unit<'a> {
+    pub(crate) changes: Vec<Change<'a>>,
+}
+
+/// Changes of one listener that one call makes.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Call {
+    /// Index of the listener's unit.
+    pub(crate) unit: usize,
+    pub(crate) kind: Kind,
+    pub(crate) ops: Vec<RuleOp>,
+    pub(crate) hitless: bool,
+}
+
+/// The calls that make all changes, while the load balancer never holds more than `room` rules above what it holds now.
+/// Calls of different listeners are independent unless room is short, which the second value says.
+pub(crate) fn schedule(
+    units: &[Unit<'_>],
+    room: usize,
+    batch: Batch,
+    resolve: &dyn Fn(&Rule) -> Rule,
+) -> (Vec<Call>, bool) {
+    let created: usize = units.iter().map(|u| count(&u.changes, Kind::Create)).sum();
+    if created > room {
+        return (Tight::new(units, room).run(batch, resolve), true);
+    }
+    let mut spare = room - created;
+    let mut calls = Vec::new();
+    for (unit, u) in units.iter().enumerate() {
+        let (changes, runs) = cheapest(&u.changes, spare, batch);
+        spare -= count(&changes, Kind::Create).saturating_sub(count(&u.changes, Kind::Create));
+        for run in runs {
+            for chunk in run.changes.chunks(batch.size(run.kind)) {
+                calls.push(Call {
+                    unit,
+                    kind: run.kind,
+                    ops: chunk.iter().map(|i| changes[*i].op(resolve)).collect(),
+                    hitless: true,
+                });
+            }
+        }
+    }
+    (calls, false)
+}
+
+fn count(changes: &[Change<'_>], kind: Kind) -> usize {
+    changes.iter().filter(|c| c.role.kind() == kind).count()
+}
+
+fn nodes<'a>(changes: &[Change<'a>]) -> Vec<Node<'a>> {
+    changes.iter().map(Change::node).collect()
+}
+
+/// The form of the changes that needs the fewest calls. Moves can also be made as creation and deletion, a creation and
+/// a deletion as one conversion; the plain form wins a draw.
+fn cheapest<'a>(changes: &[Change<'a>], spare: usize, batch: Batch) -> (Vec<Change<'a>>, Vec<Run>) {
+    let plain = changes.to_vec();
+    let Some(plain_runs) = runs(&nodes(&plain), batch) else {
+        // Without conversions changes never wait in a circle.
+        return (Vec::new(), Vec::new());
+    };
+    let mut best = (batch.calls(&plain_runs), plain, plain_runs);
+    if best.0 <= 1 {
+        return (best.1, best.2);
+    }
+    let mut offer = |changes: Vec<Change<'a>>| {
+        if let Some(runs) = runs(&nodes(&changes), batch) {
+            let calls = batch.calls(&runs);
+            if calls < best.0 {
+                best = (calls, changes, runs);
+            }
+        }
+    };
+    for ups in [false, true] {
+        for downs in [false, true] {
+            let chosen = |role| match role {
+                Role::Up { .. } => ups,
+                Role::Down { .. } => downs,
+                _ => false,
+            };
+            let split: Vec<Change<'a>> = changes
+                .iter()
+                .flat_map(|c| match c.split().filter(|_| chosen(c.role)) {
+                    Some(parts) => parts.to_vec(),
+                    None => vec![*c],
+                })
+                .collect();
+            if split.len() > changes.len() && split.len() - changes.len() <= spare {
+                offer(split);
+            }
+        }
+    }
+    if changes.len() <= SEARCHED_CHANGES
+        && let Some(converted) = converted(changes, batch)
+    {
+        offer(converted);
+    }
+    (best.1, best.2)
+}
+
+/// The changes with as many deletions and creations as possible made in one, as long as none waits for itself.
+fn converted<'a>(changes: &[Change<'a>], batch: Batch) -> Option<Vec<Change<'a>>> {
+    let (created, deleted) = (count(changes, Kind::Create), count(changes, Kind::Delete));
+    if created == 0 || deleted == 0 || created * deleted > TRIED_PAIRS {
+        return None;
+    }
+    let mut current = changes.to_vec();
+    loop {
+        let pick = |kind: Kind| -> Vec<usize> {
+            (0..current.len())
+                .filter(|i| current[*i].role.kind() == kind)
+                .collect()
+        };
+        let (created, deleted) = (pick(Kind::Create), pick(Kind::Delete));
+        let next = created.iter().find_map(|c| {
+            deleted.iter().find_map(|d| {
+                let merged = Change::convert(&current[*d], &current[*c])?;
+                let mut tried: Vec<Change<'a>> = current
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| i != c && i != d)
+                    .map(|(_, change)| *change)
+                    .collect();
+                tried.push(merged);
+                runs(&nodes(&tried), batch).map(|_| tried)
+            })
+        });
+        match next {
+            Some(tried) => current = tried,
+            None => return (current.len() < changes.len()).then_some(current),
+        }
+    }
+}
+
+/// Scheduling at the rule quota: what can go goes first, what fits comes, a rule that has to stay until its successor is
+/// there becomes its successor. Only if all that fails something is done too early, and marked.
+struct Tight<'a, 'b> {
+    units: &'b [Unit<'a>],
+    nodes: Vec<Vec<Node<'a>>>,
+    orders: Vec<Order>,
+    done: Vec<Vec<bool>>,
+    room: usize,
+    out: Vec<(usize, Kind, Vec<Change<'a>>, bool)>,
+}
+
+impl<'a, 'b> Tight<'a, 'b> {
+    fn new(units: &'b [Unit<'a>], room: usize) -> Self {
+        let nodes: Vec<Vec<Node<'a>>> = units.iter().map(|u| nodes(&u.changes)).collect();
+        Self {
+            units,
+            orders: nodes.iter().map(|n| Order::new(n)).collect(),
+            done: nodes.iter().map(|n| vec![false; n.len()]).collect(),
+            nodes,
+            room,
+            out: Vec::new(),
+        }
+    }
+
+    fn run(mut self, batch: Batch, resolve: &dyn Fn(&Rule) -> Rule) -> Vec<Call> {
+        while self.done.iter().flatten().any(|done| !done) {
+            if !self.free() && !self.convert() && !self.force() {
+                break;
+            }
+        }
+        let mut merged: Vec<(usize, Kind, Vec<Change<'a>>, bool)> = Vec::new();
+        for (unit, kind, changes, hitless) in self.out {
+            match merged.last_mut() {
+                Some(last) if (last.0, last.1, last.3) == (unit, kind, hitless) => last.2.extend(changes),
+                _ => merged.push((unit, kind, changes, hitless)),
+            }
+        }
+        merged
+            .iter()
+            .flat_map(|(unit, kind, changes, hitless)| {
+                changes.chunks(batch.size(*kind)).map(|chunk| Call {
+                    unit: *unit,
+                    kind: *kind,
+                    ops: chunk.iter().map(|c| c.op(resolve)).collect(),
+                    hitless: *hitless,
+                })
+            })
+            .collect()
+    }
+
+    /// Does what needs no exception; whether there was anything.
+    fn free(&mut self) -> bool {
+        let mut progress = false;
+        for unit in 0..self.units.len() {
+            for kind in [Kind::Create, Kind::Update, Kind::Default, Kind::Delete] {
+                let at_most = if kind == Kind::Create { self.room } else { usize::MAX };
+                let run = self.orders[unit].ready(&self.nodes[unit], &self.done[unit], kind, at_most);
+                if run.is_empty() {
+                    continue;
+                }
+                progress = true;
+                match kind {
+                    Kind::Create => self.room -= run.len(),
+                    Kind::Delete => self.room += run.len(),
+                    Kind::Update | Kind::Default => {}
+                }
+                let changes = run.iter().map(|i| self.units[unit].changes[*i]).collect();
+                run.iter().for_each(|i| self.done[unit][*i] = true);
+                self.out.push((unit, kind, changes, true));
+            }
+        }
+        progress
+    }
+
+    /// What a change still waits for.
+    fn open(&self, unit: usize, change: usize) -> impl Iterator<Item = usize> {
+        let done = &self.done[unit];
+        self.orders[unit].waits_for[change]
+            .iter()
+            .copied()
+            .filter(move |u| !done[*u])
+    }
+
+    fn waiting(&self, unit: usize, kind: Kind) -> Vec<usize> {
+        self.orders[unit]
+            .sequence
+            .iter()
+            .copied()
+            .filter(|i| !self.done[unit][*i] && self.nodes[unit][*i].role.kind() == kind)
+            .collect()
+    }
+
+    /// Lets a rule that only waits for its successor become it.
+    fn convert(&mut self) -> bool {
+        for unit in 0..self.units.len() {
+            for created in self.waiting(unit, Kind::Create) {
+                if self.open(unit, created).next().is_some() {
+                    continue;
+                }
+                for deleted in self.waiting(unit, Kind::Delete) {
+                    if self.open(unit, deleted).all(|u| u == created) && self.merge(unit, deleted, created, true) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    fn merge(&mut self, unit: usize, deleted: usize, created: usize, hitless: bool) -> bool {
+        let changes = &self.units[unit].changes;
+        let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
+            return false;
+        };
+        self.done[unit][deleted] = true;
+        self.done[unit][created] = true;
+        self.out.push((unit, Kind::Update, vec![merged], hitless));
+        true
+    }
+
+    /// The least bad exception: the rule that waits for the fewest others becomes the next new one, or goes.
+    fn force(&mut self) -> bool {
+        let mut choices: Vec<(usize, usize, usize)> = (0..self.units.len())
+            .flat_map(|unit| {
+                self.waiting(unit, Kind::Delete)
+                    .into_iter()
+                    .map(move |deleted| (unit, deleted))
+            })
+            .map(|(unit, deleted)| (self.open(unit, deleted).count(), unit, deleted))
+            .collect();
+        choices.sort_by_key(|(open, unit, _)| (*open, *unit));
+        for &(_, unit, deleted) in &choices {
+            for created in self.waiting(unit, Kind::Create) {
+                if self.open(unit, created).next().is_none() && self.merge(unit, deleted, created, false) {
+                    return true;
+                }
+            }
+        }
+        let Some(&(_, unit, deleted)) = choices.first() else {
+            return false;
+        };
+        self.done[unit][deleted] = true;
+        self.room += 1;
+        let change = self.units[unit].changes[deleted];
+        self.out.push((unit, Kind::Delete, vec![change], false));
+        true
+    }
+}
