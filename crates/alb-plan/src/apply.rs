@@ -8,7 +8,9 @@ use crate::observed::{
     ObservedServerGroup,
 };
 use crate::request::Response;
-use crate::step::{ListenerChanges, LoadBalancerChanges, RuleUpdate, ServerGroupChanges, Step, StepOp, TagTarget};
+use crate::step::{
+    ListenerChanges, LoadBalancerChanges, RuleUpdate, ServerGroupChanges, Step, StepOp, TagTarget,
+};
 
 impl Observed {
     /// Records that a step succeeded with this answer. `ids` has to have learned the answers of the steps before.
@@ -67,7 +69,8 @@ impl Observed {
             }
             StepOp::UploadCertificate { name, .. } => {
                 if let Some(number) = response.certificate {
-                    self.certificates.insert(name.clone(), ObservedCertificate { number });
+                    self.certificates
+                        .insert(name.clone(), ObservedCertificate { number });
                 }
             }
             StepOp::DeleteCertificate { name, .. } => {
@@ -172,17 +175,27 @@ impl Observed {
                 }
             }
             StepOp::DeleteListener { listener, .. } => self.listeners.retain(|l| l.key() != *listener),
-            StepOp::AssociateCertificates { listener, certificates } => {
-                let new: Vec<CertificateRef> = certificates.iter().map(|c| resolved_certificate(c, ids)).collect();
+            StepOp::AssociateCertificates {
+                listener,
+                certificates,
+            } => {
+                let new: Vec<CertificateRef> = certificates
+                    .iter()
+                    .map(|c| resolved_certificate(c, ids))
+                    .collect();
                 if let Some(found) = self.listener_mut(*listener) {
                     let certificates = &mut found.attributes.certificates;
                     certificates.extend(new);
                     sort_tail(certificates);
                 }
             }
-            StepOp::DissociateCertificates { listener, certificates } => {
+            StepOp::DissociateCertificates {
+                listener,
+                certificates,
+            } => {
                 if let Some(found) = self.listener_mut(*listener) {
-                    let gone = |c: &CertificateRef| matches!(c, CertificateRef::Id(id) if certificates.contains(id));
+                    let gone =
+                        |c: &CertificateRef| matches!(c, CertificateRef::Id(id) if certificates.contains(id));
                     found.attributes.certificates.retain(|c| !gone(c));
                 }
             }
@@ -237,7 +250,9 @@ impl Observed {
                 });
             }
             StepOp::DeleteRules { listener, ids } => {
-                self.change_rules(*listener, |found| found.retain(|r| !ids.iter().any(|id| id == r.id())));
+                self.change_rules(*listener, |found| {
+                    found.retain(|r| !ids.iter().any(|id| id == r.id()));
+                });
             }
             _ => {}
         }

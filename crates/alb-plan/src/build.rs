@@ -8,8 +8,8 @@ use crate::convert::listener::{
 };
 use crate::convert::rule::{actions_to_api, condition_to_api};
 use crate::convert::server_group::{
-    drain_to_api, health_check_to_api, removed_server_to_api, server_to_api, slow_start_to_api, sticky_to_api,
-    uch_to_api,
+    drain_to_api, health_check_to_api, removed_server_to_api, server_to_api, slow_start_to_api,
+    sticky_to_api, uch_to_api,
 };
 use crate::convert::{signed, tags};
 use crate::identity::hex_digest;
@@ -58,8 +58,8 @@ impl Builder<'_> {
         id.ok_or_else(|| self.missing("the load balancer"))
     }
 
-    fn listener(&self, key: &ListenerKey) -> Built<String> {
-        let id = self.ids.listeners.get(key).cloned();
+    fn listener(&self, key: ListenerKey) -> Built<String> {
+        let id = self.ids.listeners.get(&key).cloned();
         id.ok_or_else(|| self.missing(format!("listener {}/{}", key.0, key.1)))
     }
 
@@ -228,7 +228,7 @@ impl Builder<'_> {
             StepOp::CreateListener(listener) => self.create_listener(listener)?.into(),
             StepOp::UpdateListener { listener, changes } => self.update_listener(listener, *changes)?.into(),
             StepOp::UpdateListenerLog { listener, log } => alb::UpdateListenerLogConfig {
-                listener_id: self.listener(listener)?,
+                listener_id: self.listener(*listener)?,
                 access_log_record_customized_headers_enabled: Some(log.record_customized_headers),
                 access_log_tracing_config: Some(log_to_api(log)),
                 ..Default::default()
@@ -239,30 +239,32 @@ impl Builder<'_> {
                 ..Default::default()
             }
             .into(),
-            StepOp::AssociateCertificates { listener, certificates } => {
-                alb::AssociateAdditionalCertificatesWithListener {
-                    listener_id: self.listener(listener)?,
-                    certificates: certificates
-                        .iter()
-                        .map(|c| self.certificate(c))
-                        .collect::<Built<_>>()?,
-                    ..Default::default()
-                }
-                .into()
+            StepOp::AssociateCertificates {
+                listener,
+                certificates,
+            } => alb::AssociateAdditionalCertificatesWithListener {
+                listener_id: self.listener(*listener)?,
+                certificates: certificates
+                    .iter()
+                    .map(|c| self.certificate(c))
+                    .collect::<Built<_>>()?,
+                ..Default::default()
             }
-            StepOp::DissociateCertificates { listener, certificates } => {
-                alb::DissociateAdditionalCertificatesFromListener {
-                    listener_id: self.listener(listener)?,
-                    certificates: certificates
-                        .iter()
-                        .map(|id| alb::CertificateId {
-                            certificate_id: id.clone(),
-                        })
-                        .collect(),
-                    ..Default::default()
-                }
-                .into()
+            .into(),
+            StepOp::DissociateCertificates {
+                listener,
+                certificates,
+            } => alb::DissociateAdditionalCertificatesFromListener {
+                listener_id: self.listener(*listener)?,
+                certificates: certificates
+                    .iter()
+                    .map(|id| alb::CertificateId {
+                        certificate_id: id.clone(),
+                    })
+                    .collect(),
+                ..Default::default()
             }
+            .into(),
             StepOp::AssociateAcls {
                 listener,
                 acl_type,
@@ -274,7 +276,7 @@ impl Builder<'_> {
                     acl_ids.push(self.acl(name)?);
                 }
                 alb::AssociateAclsWithListener {
-                    listener_id: self.listener(listener)?,
+                    listener_id: self.listener(*listener)?,
                     acl_ids,
                     acl_type: acl_type.as_str().to_owned(),
                     ..Default::default()
@@ -282,13 +284,13 @@ impl Builder<'_> {
                 .into()
             }
             StepOp::DissociateAcls { listener, ids } => alb::DissociateAclsFromListener {
-                listener_id: self.listener(listener)?,
+                listener_id: self.listener(*listener)?,
                 acl_ids: ids.clone(),
                 ..Default::default()
             }
             .into(),
             StepOp::CreateRules { listener, rules } => alb::CreateRules {
-                listener_id: self.listener(listener)?,
+                listener_id: self.listener(*listener)?,
                 rules: rules.iter().map(|r| self.create_rule(r)).collect::<Built<_>>()?,
                 ..Default::default()
             }
@@ -345,9 +347,13 @@ impl Builder<'_> {
                 ..Default::default()
             }
             .into(),
-            StepOp::DeleteCertificate { number, .. } => cas::DeleteUserCertificate { cert_id: *number }.into(),
+            StepOp::DeleteCertificate { number, .. } => {
+                cas::DeleteUserCertificate { cert_id: *number }.into()
+            }
             StepOp::CreateServerGroup { group, .. } => create_server_group(group).into(),
-            StepOp::UpdateServerGroup { id, group, changes } => update_server_group(id, group, *changes).into(),
+            StepOp::UpdateServerGroup { id, group, changes } => {
+                update_server_group(id, group, *changes).into()
+            }
             StepOp::Servers { group, step } => servers_request(&self.group(group)?, step),
             StepOp::DeleteServerGroup { id, .. } => alb::DeleteServerGroup {
                 server_group_id: id.clone(),
@@ -388,8 +394,12 @@ impl Builder<'_> {
                 .listeners
                 .iter()
                 .filter(|((_, protocol), _)| *protocol == alb_model::ListenerProtocol::Quic);
-            let same_port = quic_listeners.clone().find(|((port, _), _)| *port == listener.port);
-            same_port.or_else(|| quic_listeners.next()).map(|(_, id)| id.clone())
+            let same_port = quic_listeners
+                .clone()
+                .find(|((port, _), _)| *port == listener.port);
+            same_port
+                .or_else(|| quic_listeners.next())
+                .map(|(_, id)| id.clone())
         };
         let id = quic.listener_id.clone().or_else(own);
         if quic.upgrade_enabled && id.is_none() {
@@ -427,7 +437,7 @@ impl Builder<'_> {
     fn update_listener(&self, l: &Listener, changes: ListenerChanges) -> Built<alb::UpdateListenerAttribute> {
         let https = l.protocol == alb_model::ListenerProtocol::Https;
         let mut out = alb::UpdateListenerAttribute {
-            listener_id: self.listener(&l.key())?,
+            listener_id: self.listener(l.key())?,
             listener_description: changes.description.then(|| l.description.clone()),
             gzip_enabled: changes.gzip.then_some(l.gzip),
             http2_enabled: changes.http2.then_some(l.http2),
@@ -606,4 +616,3 @@ pub fn servers_request(group_id: &str, step: &ServerStep) -> Request {
         .into(),
     }
 }
-

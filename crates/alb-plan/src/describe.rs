@@ -12,10 +12,17 @@ impl Step {
             StepOp::CreateLoadBalancer(lb) => format!("create load balancer {}", lb.name),
             StepOp::UpdateLoadBalancer(_) => "change name or protection of the load balancer".to_owned(),
             StepOp::UpdateEdition(edition) => format!("upgrade the load balancer to {edition}"),
-            StepOp::UpdateZones(zones) => format!("change the load balancer's zones to {} zone(s)", zones.len()),
-            StepOp::UpdateAddressType { address_type, .. } => format!("make the load balancer {address_type}"),
+            StepOp::UpdateZones(zones) => {
+                format!("change the load balancer's zones to {} zone(s)", zones.len())
+            }
+            StepOp::UpdateAddressType { address_type, .. } => {
+                format!("make the load balancer {address_type}")
+            }
             StepOp::SetIpv6Internet(public) => {
-                format!("make IPv6 addresses {}", if *public { "public" } else { "private" })
+                format!(
+                    "make IPv6 addresses {}",
+                    if *public { "public" } else { "private" }
+                )
             }
             StepOp::SetDeletionProtection(on) => format!("switch deletion protection {}", on_off(*on)),
             StepOp::SetAccessLog(log) => format!("switch the access log {}", on_off(log.is_some())),
@@ -32,7 +39,10 @@ impl Step {
             } => format!("move {} to resource group {resource_group_id}", tagged(target)),
             StepOp::CreateAcl { name, .. } => format!("create access control list {name}"),
             StepOp::AddAclEntries { name, entries } => {
-                format!("add {} entries to access control list {name}", entries.entries.len())
+                format!(
+                    "add {} entries to access control list {name}",
+                    entries.entries.len()
+                )
             }
             StepOp::RemoveAclEntries { name, entries } => {
                 format!("remove {} entries from access control list {name}", entries.len())
@@ -45,9 +55,15 @@ impl Step {
             StepOp::Servers { group, step } => servers(&group.to_string(), step),
             StepOp::DeleteServerGroup { name, .. } => format!("delete server group {name}"),
             StepOp::CreateListener(l) => format!("create listener {}/{}", l.port, l.protocol),
-            StepOp::UpdateListener { listener: l, .. } => format!("change listener {}/{}", l.port, l.protocol),
-            StepOp::UpdateListenerLog { listener: (p, t), .. } => format!("change the log of listener {p}/{t}"),
-            StepOp::DeleteListener { listener: (p, t), .. } => format!("delete listener {p}/{t} with its rules"),
+            StepOp::UpdateListener { listener: l, .. } => {
+                format!("change listener {}/{}", l.port, l.protocol)
+            }
+            StepOp::UpdateListenerLog { listener: (p, t), .. } => {
+                format!("change the log of listener {p}/{t}")
+            }
+            StepOp::DeleteListener { listener: (p, t), .. } => {
+                format!("delete listener {p}/{t} with its rules")
+            }
             StepOp::AssociateCertificates {
                 listener: (p, t),
                 certificates,
@@ -62,13 +78,22 @@ impl Step {
             StepOp::DissociateAcls { listener: (p, t), .. } => {
                 format!("put access control out of force on listener {p}/{t}")
             }
-            StepOp::CreateRules { listener: (p, t), rules } => {
+            StepOp::CreateRules {
+                listener: (p, t),
+                rules,
+            } => {
                 format!("create on {p}/{t}: {}", list(rules.iter().map(rule_line)))
             }
-            StepOp::UpdateRules { listener: (p, t), rules } => {
+            StepOp::UpdateRules {
+                listener: (p, t),
+                rules,
+            } => {
                 format!("change on {p}/{t}: {}", list(rules.iter().map(update_line)))
             }
-            StepOp::DeleteRules { listener: (p, t), ids } => {
+            StepOp::DeleteRules {
+                listener: (p, t),
+                ids,
+            } => {
                 format!("delete on {p}/{t}: {}", list(ids.iter().cloned()))
             }
         }
@@ -177,7 +202,10 @@ pub fn actions(actions: &[Action]) -> String {
                 f.targets.iter().map(target).collect::<Vec<_>>().join(", ")
             }
             Action::Redirect(r) => {
-                format!("redirect {} to {}://{}:{}{}", r.code, r.protocol, r.host, r.port, r.path)
+                format!(
+                    "redirect {} to {}://{}:{}{}",
+                    r.code, r.protocol, r.host, r.port, r.path
+                )
             }
             Action::FixedResponse(f) => format!("answer {}", f.code),
             Action::Rewrite(r) => format!("rewrite to {}{}", r.host, r.path),

@@ -114,7 +114,9 @@ fn canonical(condition: &Condition) -> String {
         }
         // The first expression that matches gives a rewrite its groups: there the order of values matters.
         Condition::Path { values } if values.iter().any(|v| v.starts_with("~*")) => {
-            values.iter().for_each(|value| push(&mut out, value));
+            for value in values {
+                push(&mut out, value);
+            }
         }
         Condition::Path { values }
         | Condition::Method { values }
@@ -140,7 +142,9 @@ fn canonical(condition: &Condition) -> String {
 fn push_sorted(out: &mut String, mut values: Vec<String>) {
     values.sort_unstable();
     values.dedup();
-    values.iter().for_each(|value| push(out, value));
+    for value in &values {
+        push(out, value);
+    }
 }
 
 /// Length first, so that no two lists of values write the same text.
@@ -167,7 +171,10 @@ mod tests {
             values: values.iter().map(|v| (*v).to_owned()).collect(),
         };
         let a = identity(vec![Condition::path(["/a", "/b"]), header("X-Env", &["1", "2"])]);
-        let b = identity(vec![header("x-env", &["2", "1", "2"]), Condition::path(["/b", "/a"])]);
+        let b = identity(vec![
+            header("x-env", &["2", "1", "2"]),
+            Condition::path(["/b", "/a"]),
+        ]);
         assert_eq!(a, b);
     }
 
@@ -201,12 +208,23 @@ mod tests {
 
     #[test]
     fn names_of_others_are_not_ours() {
-        for name in ["", "rule", "rule-", "rule-80", "rule-80-x", "rule-80-1-2", "k8s-short", "rules-80-1"] {
+        for name in [
+            "",
+            "rule",
+            "rule-",
+            "rule-80",
+            "rule-80-x",
+            "rule-80-1-2",
+            "k8s-short",
+            "rules-80-1",
+        ] {
             assert!(!is_controller_rule_name(name), "{name}");
         }
         for name in ["rule-80-1", "rule-443-10000", "rule-80-Response-3"] {
             assert!(is_controller_rule_name(name), "{name}");
         }
-        assert!(is_controller_rule_name(&RuleIdentity::of(&Rule::default()).rule_name()));
+        assert!(is_controller_rule_name(
+            &RuleIdentity::of(&Rule::default()).rule_name()
+        ));
     }
 }

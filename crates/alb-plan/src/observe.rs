@@ -5,7 +5,8 @@ use alb_model::Server;
 
 use crate::convert::{listener, rule, server_group, tag_map};
 use crate::observed::{
-    ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule, ObservedServerGroup,
+    ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,
+    ObservedServerGroup,
 };
 
 /// A load balancer of `GetLoadBalancerAttribute` (lists leave out its zones).

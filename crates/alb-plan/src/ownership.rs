@@ -71,7 +71,9 @@ impl Ownership {
 
     /// Whether these tags say that a resource is this owner's.
     pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
-        self.owner_tags().iter().all(|(key, value)| tags.get(key) == Some(value))
+        self.owner_tags()
+            .iter()
+            .all(|(key, value)| tags.get(key) == Some(value))
     }
 
     /// Another owner that these tags name: its cluster and AlbConfig, as far as they are known.
@@ -100,7 +102,10 @@ impl Ownership {
 
     /// What the names of this owner's certificates start with. Certificate names are unique in an account.
     pub fn certificate_prefix(&self) -> String {
-        format!("k8s-alb-{}-", hex_digest(&[&self.cluster_id, &self.albconfig], 16))
+        format!(
+            "k8s-alb-{}-",
+            hex_digest(&[&self.cluster_id, &self.albconfig], 16)
+        )
     }
 
     /// Name of a certificate in the certificate service: 57 characters, of 64 allowed.
@@ -141,6 +146,9 @@ mod tests {
         let key = CertificateKey("default/tls/abc".into());
         let name = Ownership::new("c1", "kube-system/alb").certificate_name(&key);
         assert!(name.len() <= 64);
-        assert_ne!(name, Ownership::new("c2", "kube-system/alb").certificate_name(&key));
+        assert_ne!(
+            name,
+            Ownership::new("c2", "kube-system/alb").certificate_name(&key)
+        );
     }
 }

@@ -51,7 +51,9 @@ impl ServerStep {
             Self::Add(servers) => halves(servers).map(|h| h.map(Self::Add)),
             Self::Update(servers) => halves(servers).map(|h| h.map(Self::Update)),
             Self::Remove(servers) => halves(servers).map(|h| h.map(Self::Remove)),
-            Self::Replace { added, removed } => Some([Self::Add(added.clone()), Self::Remove(removed.clone())]),
+            Self::Replace { added, removed } => {
+                Some([Self::Add(added.clone()), Self::Remove(removed.clone())])
+            }
         }
     }
 
@@ -116,7 +118,10 @@ pub fn plan_servers(observed: &[Server], desired: &[Server], per_call: usize) ->
         .collect();
 
     let batches = |servers: Vec<Server>, step: fn(Vec<Server>) -> ServerStep| -> Vec<ServerStep> {
-        servers.chunks(per_call).map(|chunk| step(chunk.to_vec())).collect()
+        servers
+            .chunks(per_call)
+            .map(|chunk| step(chunk.to_vec()))
+            .collect()
     };
     let mut steps = Vec::new();
     if !added.is_empty() && !removed.is_empty() && added.len() + removed.len() <= per_call {
@@ -201,6 +206,9 @@ mod tests {
             added: range(0, 1, 1),
             removed: range(1, 2, 1),
         };
-        assert!(matches!(exchange.split(), Some([ServerStep::Add(_), ServerStep::Remove(_)])));
+        assert!(matches!(
+            exchange.split(),
+            Some([ServerStep::Add(_), ServerStep::Remove(_)])
+        ));
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use alb_model::{
-    AccessLog, Acl, AclType, Action, AddressType, CertificateKey, CertificateRef, Condition, Edition, Listener,
-    ListenerLog, ListenerProtocol, LoadBalancer, Rule, Server, ServerGroup, ServerGroupKey, ServerGroupRef,
-    ZoneMapping,
+    AccessLog, Acl, AclType, Action, AddressType, CertificateKey, CertificateRef, Condition, Edition,
+    Listener, ListenerLog, ListenerProtocol, LoadBalancer, Rule, Server, ServerGroup, ServerGroupKey,
+    ServerGroupRef, ZoneMapping,
 };
 use serde::{Deserialize, Serialize};
 
@@ -350,13 +350,13 @@ impl StepOp {
     pub fn resource(&self) -> String {
         let listener = |key: &ListenerKey| format!("listener {}/{}", key.0, key.1);
         match self {
-            Self::Tag { target, .. } | Self::Untag { target, .. } | Self::MoveResourceGroup { target, .. } => {
-                match target {
-                    TagTarget::LoadBalancer => "load balancer".to_owned(),
-                    TagTarget::ServerGroup(id) => format!("server group {id}"),
-                    TagTarget::Acl(id) => format!("acl {id}"),
-                }
-            }
+            Self::Tag { target, .. }
+            | Self::Untag { target, .. }
+            | Self::MoveResourceGroup { target, .. } => match target {
+                TagTarget::LoadBalancer => "load balancer".to_owned(),
+                TagTarget::ServerGroup(id) => format!("server group {id}"),
+                TagTarget::Acl(id) => format!("acl {id}"),
+            },
             Self::CreateAcl { name, .. }
             | Self::AddAclEntries { name, .. }
             | Self::RemoveAclEntries { name, .. }
@@ -366,7 +366,9 @@ impl StepOp {
             }
             Self::CreateServerGroup { key, .. } => format!("server group {key}"),
             Self::Servers { group, .. } => format!("server group {group}"),
-            Self::UpdateServerGroup { id, .. } | Self::DeleteServerGroup { id, .. } => format!("server group {id}"),
+            Self::UpdateServerGroup { id, .. } | Self::DeleteServerGroup { id, .. } => {
+                format!("server group {id}")
+            }
             Self::CreateListener(l) | Self::UpdateListener { listener: l, .. } => listener(&l.key()),
             Self::UpdateListenerLog { listener: key, .. }
             | Self::DeleteListener { listener: key, .. }
@@ -410,7 +412,13 @@ impl StepOp {
                 | Self::DissociateCertificates { .. }
                 | Self::DissociateAcls { .. }
                 | Self::DeleteRules { .. }
-        ) || matches!(self, Self::Servers { step: ServerStep::Remove(_), .. })
+        ) || matches!(
+            self,
+            Self::Servers {
+                step: ServerStep::Remove(_),
+                ..
+            }
+        )
     }
 }
 

@@ -88,7 +88,10 @@ pub(crate) fn protection_to_api(reason: Option<&String>) -> alb::ModificationPro
 }
 
 /// A listener from an answer, with its server certificates, the default one first.
-pub(crate) fn listener_from_api(listener: &alb::Listener, certificates: &[alb::ListenerCertificate]) -> Listener {
+pub(crate) fn listener_from_api(
+    listener: &alb::Listener,
+    certificates: &[alb::ListenerCertificate],
+) -> Listener {
     let is_ca = |c: &alb::ListenerCertificate| c.certificate_type.eq_ignore_ascii_case("Ca");
     let mut server: Vec<(bool, &str)> = certificates
         .iter()
@@ -108,7 +111,12 @@ pub(crate) fn listener_from_api(listener: &alb::Listener, certificates: &[alb::L
         .ca_certificates
         .iter()
         .map(|c| c.certificate_id.clone())
-        .chain(certificates.iter().filter(|c| is_ca(c)).map(|c| c.certificate_id.clone()))
+        .chain(
+            certificates
+                .iter()
+                .filter(|c| is_ca(c))
+                .map(|c| c.certificate_id.clone()),
+        )
         .collect();
     cas.sort_unstable();
     cas.dedup();
@@ -178,7 +186,9 @@ fn acl_from_api(config: &alb::AclConfig) -> Option<AclBinding> {
 fn log_from_api(config: &alb::LogConfig) -> ListenerLog {
     let tracing = config.access_log_tracing_config.as_ref();
     ListenerLog {
-        record_customized_headers: config.access_log_record_customized_headers_enabled.unwrap_or_default(),
+        record_customized_headers: config
+            .access_log_record_customized_headers_enabled
+            .unwrap_or_default(),
         tracing_sample: tracing
             .filter(|t| t.tracing_enabled)
             .and_then(|t| unsigned(t.tracing_sample)),

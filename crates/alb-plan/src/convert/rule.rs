@@ -2,8 +2,8 @@
 
 use alb_api::alb;
 use alb_model::{
-    Action, Condition, Cors, FixedResponse, Forward, InsertHeader, KeyValue, Redirect, RemoveHeader, Rewrite, Rule,
-    ServerGroupRef, Target, TrafficLimit, TrafficMirror,
+    Action, Condition, Cors, FixedResponse, Forward, InsertHeader, KeyValue, Redirect, RemoveHeader, Rewrite,
+    Rule, ServerGroupRef, Target, TrafficLimit, TrafficMirror,
 };
 
 use super::{known, signed, unsigned};
@@ -12,7 +12,11 @@ use super::{known, signed, unsigned};
 const FIRST_CODE: u16 = 100;
 
 pub(crate) fn condition_to_api(condition: &Condition) -> alb::RuleCondition {
-    let values = |values: &[String]| Some(alb::Values { values: values.to_vec() });
+    let values = |values: &[String]| {
+        Some(alb::Values {
+            values: values.to_vec(),
+        })
+    };
     let keyed = |key: &str, values: &[String]| {
         Some(alb::KeyedValues {
             key: key.to_owned(),
@@ -167,7 +171,11 @@ fn action_to_api(action: &Action, id: &dyn Fn(&ServerGroupRef) -> Option<String>
             let groups: Option<Vec<_>> = mirror
                 .groups
                 .iter()
-                .map(|group| Some(alb::ServerGroupTarget { server_group_id: id(group)? }))
+                .map(|group| {
+                    Some(alb::ServerGroupTarget {
+                        server_group_id: id(group)?,
+                    })
+                })
                 .collect();
             out.traffic_mirror_config = Some(alb::TrafficMirrorConfig {
                 target_type: Some("ForwardGroupMirror".to_owned()),
@@ -372,7 +380,8 @@ pub(crate) fn same_actions(
                         .all(|(w, f)| w.weight == f.weight && same_group(&w.group, &f.group))
             }
             (Action::TrafficMirror(w), Action::TrafficMirror(f)) => {
-                w.groups.len() == f.groups.len() && w.groups.iter().zip(&f.groups).all(|(w, f)| same_group(w, f))
+                w.groups.len() == f.groups.len()
+                    && w.groups.iter().zip(&f.groups).all(|(w, f)| same_group(w, f))
             }
             (Action::FixedResponse(w), Action::FixedResponse(f)) if f.code < FIRST_CODE => {
                 w.code / 100 == f.code && w.content == f.content && w.content_type == f.content_type

@@ -33,7 +33,8 @@ pub(crate) fn health_check_to_api(check: Option<&HealthCheck>) -> alb::HealthChe
 
 fn health_check_from_api(config: &alb::HealthCheckConfig) -> Option<HealthCheck> {
     let default = HealthCheck::default();
-    let text = |value: &Option<String>, default: &str| filled(value.as_ref()).unwrap_or_else(|| default.to_owned());
+    let text =
+        |value: &Option<String>, default: &str| filled(value.as_ref()).unwrap_or_else(|| default.to_owned());
     config.health_check_enabled.then(|| HealthCheck {
         protocol: known(&text(&config.health_check_protocol, "HTTP")),
         path: text(&config.health_check_path, &default.path),
@@ -62,7 +63,13 @@ pub(crate) fn same_health_check(a: Option<&HealthCheck>, b: Option<&HealthCheck>
     match (a, b) {
         (Some(a), Some(b)) if a.protocol == Tcp && b.protocol == Tcp => {
             let used = |c: &HealthCheck| {
-                (c.timeout_s, c.interval_s, c.healthy_threshold, c.unhealthy_threshold, c.connect_port)
+                (
+                    c.timeout_s,
+                    c.interval_s,
+                    c.healthy_threshold,
+                    c.unhealthy_threshold,
+                    c.connect_port,
+                )
             };
             used(a) == used(b)
         }
@@ -143,7 +150,11 @@ pub(crate) fn group_from_api(group: &alb::ServerGroup) -> ServerGroup {
         vpc_id: group.vpc_id.clone(),
         resource_group_id: Some(group.resource_group_id.clone()).filter(|id| !id.is_empty()),
         scheduler: known(&group.scheduler),
-        uch_query_key: group.uch_config.as_ref().map(|c| c.value.clone()).filter(|v| !v.is_empty()),
+        uch_query_key: group
+            .uch_config
+            .as_ref()
+            .map(|c| c.value.clone())
+            .filter(|v| !v.is_empty()),
         sticky: group.sticky_session_config.as_ref().and_then(sticky_from_api),
         upstream_keepalive: group.upstream_keepalive_enabled.unwrap_or_default(),
         cross_zone: group.cross_zone_enabled,
@@ -165,9 +176,15 @@ pub(crate) fn server_from_api(server: &alb::ServerGroupServer) -> Server {
     Server {
         id: server.server_id.clone(),
         ip: server.server_ip.clone(),
-        port: server.port.and_then(|p| u16::try_from(p).ok()).unwrap_or_default(),
+        port: server
+            .port
+            .and_then(|p| u16::try_from(p).ok())
+            .unwrap_or_default(),
         server_type: known(&server.server_type),
-        weight: server.weight.and_then(|w| u16::try_from(w).ok()).unwrap_or_default(),
+        weight: server
+            .weight
+            .and_then(|w| u16::try_from(w).ok())
+            .unwrap_or_default(),
         description: server.description.clone().unwrap_or_default(),
     }
 }

@@ -44,13 +44,15 @@ impl<'a> Change<'a> {
     /// This deletion and that creation in one call.
     pub(crate) fn convert(deleted: &Self, created: &Self) -> Option<Self> {
         match (deleted.role, created.role) {
-            (Role::Delete { from }, Role::Create { at }) if deleted.direction == created.direction => Some(Self {
-                role: Role::Convert { from, at },
-                direction: created.direction,
-                wanted: created.wanted,
-                found: deleted.found,
-                edits: true,
-            }),
+            (Role::Delete { from }, Role::Create { at }) if deleted.direction == created.direction => {
+                Some(Self {
+                    role: Role::Convert { from, at },
+                    direction: created.direction,
+                    wanted: created.wanted,
+                    found: deleted.found,
+                    edits: true,
+                })
+            }
             _ => None,
         }
     }
@@ -214,7 +216,10 @@ fn match_rules(wanted: &[&Rule], mine: &[&ObservedRule]) -> Vec<Option<usize>> {
     let middle = head..mine.len() - tail;
     let mut by_identity: BTreeMap<RuleIdentity, VecDeque<usize>> = BTreeMap::new();
     for i in middle {
-        by_identity.entry(RuleIdentity::of(&mine[i].rule)).or_default().push_back(i);
+        by_identity
+            .entry(RuleIdentity::of(&mine[i].rule))
+            .or_default()
+            .push_back(i);
     }
     if by_identity.is_empty() {
         return matched;

@@ -115,7 +115,8 @@ impl Node<'_> {
 
 /// Whether `u` has to take effect before `v`.
 fn precedes(u: &Node<'_>, v: &Node<'_>) -> bool {
-    let overlap = |a: Option<&Rule>, b: Option<&Rule>| matches!((a, b), (Some(a), Some(b)) if may_overlap(a, b));
+    let overlap =
+        |a: Option<&Rule>, b: Option<&Rule>| matches!((a, b), (Some(a), Some(b)) if may_overlap(a, b));
     let inside = |at: u16, to: Option<u16>| to.is_none_or(|to| at < to);
     if let Some(made) = u.role.makes() {
         if v.role.makes().or(v.role.edits()).is_some_and(|at| made < at) && overlap(u.made(), v.made()) {
@@ -221,9 +222,12 @@ impl Batch {
 /// The runs that need the fewest calls, or `None` if the changes wait for each other in a circle (which only
 /// conversions can cause).
 pub(crate) fn runs(nodes: &[Node<'_>], batch: Batch) -> Option<Vec<Run>> {
-    let kinds_only = nodes
-        .iter()
-        .all(|n| matches!(n.role, Role::Create { .. } | Role::Edit { .. } | Role::Default | Role::Delete { .. }));
+    let kinds_only = nodes.iter().all(|n| {
+        matches!(
+            n.role,
+            Role::Create { .. } | Role::Edit { .. } | Role::Default | Role::Delete { .. }
+        )
+    });
     if kinds_only {
         return Some(by_kind(nodes));
     }
@@ -275,7 +279,8 @@ impl Search<'_> {
             return;
         }
         for kind in Kind::ALL {
-            if path.last().is_some_and(|run| run.kind == kind) || self.steps_left == 0 && self.best.is_some() {
+            if path.last().is_some_and(|run| run.kind == kind) || self.steps_left == 0 && self.best.is_some()
+            {
                 continue;
             }
             self.steps_left = self.steps_left.saturating_sub(1);
@@ -285,14 +290,20 @@ impl Search<'_> {
             if changes.is_empty() || hopeless {
                 continue;
             }
-            changes.iter().for_each(|i| done[*i] = true);
+            set(done, &changes, true);
             path.push(Run {
                 kind,
                 changes: changes.clone(),
             });
             self.go(path, done, calls);
             path.pop();
-            changes.iter().for_each(|i| done[*i] = false);
+            set(done, &changes, false);
         }
+    }
+}
+
+fn set(done: &mut [bool], changes: &[usize], to: bool) {
+    for change in changes {
+        done[*change] = to;
     }
 }

@@ -100,8 +100,16 @@ mod tests {
             ("*a", "b*", true),
             ("a*x", "b*x", false),
         ] {
-            assert_eq!(globs_intersect(p, q, u8::to_ascii_lowercase), expected, "{p} and {q}");
-            assert_eq!(globs_intersect(q, p, u8::to_ascii_lowercase), expected, "{q} and {p}");
+            assert_eq!(
+                globs_intersect(p, q, u8::to_ascii_lowercase),
+                expected,
+                "{p} and {q}"
+            );
+            assert_eq!(
+                globs_intersect(q, p, u8::to_ascii_lowercase),
+                expected,
+                "{q} and {p}"
+            );
         }
     }
 
@@ -149,6 +157,9 @@ mod tests {
                 values: vec![value.into()],
             }])
         };
-        assert!(may_overlap(&header("1"), &header("2")), "a request may carry both");
+        assert!(
+            may_overlap(&header("1"), &header("2")),
+            "a request may carry both"
+        );
     }
 }

@@ -35,7 +35,9 @@ impl Wanted {
 pub(crate) fn place(wanted: &[Wanted], occupied: &[u16]) -> Option<Vec<u16>> {
     let free = Free { occupied };
     let kept = if keeps_all(wanted, &free) {
-        (0..wanted.len()).filter(|i| wanted[*i].current.is_some()).collect()
+        (0..wanted.len())
+            .filter(|i| wanted[*i].current.is_some())
+            .collect()
     } else {
         best_to_keep(wanted, &free)?
     };
@@ -203,14 +205,21 @@ mod tests {
         assert!(placed.windows(2).all(|w| w[0] < w[1]), "{placed:?}");
         for (w, p) in wanted.iter().zip(&placed) {
             assert!(PRIORITIES.contains(p));
-            assert!(w.current == Some(*p) || !occupied.contains(p), "{p} is held: {placed:?}");
+            assert!(
+                w.current == Some(*p) || !occupied.contains(p),
+                "{p} is held: {placed:?}"
+            );
         }
         placed
     }
 
     fn touched(current: &[u16], others: &[u16]) -> usize {
         let placed = check(current, others);
-        current.iter().zip(&placed).filter(|(c, p)| **c > 0 && c != p).count()
+        current
+            .iter()
+            .zip(&placed)
+            .filter(|(c, p)| **c > 0 && c != p)
+            .count()
     }
 
     #[test]
@@ -222,7 +231,13 @@ mod tests {
 
     #[test]
     fn rules_in_order_with_room_stay() {
-        for current in [&[10, 0, 20][..], &[0, 10, 20, 0], &[0, 0, 500], &[9_998, 0, 0], &[1, 0, 3]] {
+        for current in [
+            &[10, 0, 20][..],
+            &[0, 10, 20, 0],
+            &[0, 0, 500],
+            &[9_998, 0, 0],
+            &[1, 0, 3],
+        ] {
             assert_eq!(touched(current, &[]), 0, "{current:?}");
         }
     }
@@ -277,7 +292,9 @@ mod tests {
             let mut from = 0;
             kept.iter().copied().chain([current.len()]).all(|index| {
                 let high = current.get(index).copied().unwrap_or(10_001);
-                let room = (low + 1..high.max(low + 1)).filter(|n| !occupied.contains(n)).count();
+                let room = (low + 1..high.max(low + 1))
+                    .filter(|n| !occupied.contains(n))
+                    .count();
                 let ok = high > low && room >= index - from;
                 low = high;
                 from = index + 1;
@@ -286,7 +303,9 @@ mod tests {
         };
         let mut seed = 7_u64;
         let mut random = |n: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % n
         };
         for _ in 0..300 {

@@ -201,7 +201,11 @@ impl<'a, 'b> Tight<'a, 'b> {
         let mut progress = false;
         for unit in 0..self.units.len() {
             for kind in [Kind::Create, Kind::Update, Kind::Default, Kind::Delete] {
-                let at_most = if kind == Kind::Create { self.room } else { usize::MAX };
+                let at_most = if kind == Kind::Create {
+                    self.room
+                } else {
+                    usize::MAX
+                };
                 let run = self.orders[unit].ready(&self.nodes[unit], &self.done[unit], kind, at_most);
                 if run.is_empty() {
                     continue;
@@ -213,7 +217,9 @@ impl<'a, 'b> Tight<'a, 'b> {
                     Kind::Update | Kind::Default => {}
                 }
                 let changes = run.iter().map(|i| self.units[unit].changes[*i]).collect();
-                run.iter().for_each(|i| self.done[unit][*i] = true);
+                for change in run {
+                    self.done[unit][change] = true;
+                }
                 self.out.push((unit, kind, changes, true));
             }
         }
@@ -246,7 +252,9 @@ impl<'a, 'b> Tight<'a, 'b> {
                     continue;
                 }
                 for deleted in self.waiting(unit, Kind::Delete) {
-                    if self.open(unit, deleted).all(|u| u == created) && self.merge(unit, deleted, created, true) {
+                    if self.open(unit, deleted).all(|u| u == created)
+                        && self.merge(unit, deleted, created, true)
+                    {
                         return true;
                     }
                 }

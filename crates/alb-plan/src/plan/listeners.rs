@@ -1,0 +1,335 @@
+//! Listeners with their attributes, certificates and access control.
+
+use std::borrow::Cow;
+
+use alb_model::{Listener, ListenerProtocol, Severity};
+
+use super::Context;
+use crate::convert::listener::{DEFAULT_SECURITY_POLICY, same_x_forwarded_for};
+use crate::identity::is_controller_rule_name;
+use crate::observed::{ObservedListener, ObservedRule};
+use crate::ownership::LISTENER_DESCRIPTION_PREFIX;
+use crate::step::{ListenerChanges, StepId, StepOp};
+
+/// A listener that is brought to what is wanted.
+pub(super) struct Work<'a> {
+    pub(super) wanted: Cow<'a, Listener>,
+    pub(super) found: Option<&'a ObservedListener>,
+    /// Attributes that change together with the default action, after new rules are there.
+    pub(super) late: ListenerChanges,
+    pub(super) last_rule_step: Option<StepId>,
+}
+
+impl<'a> Context<'a> {
+    /// Whether a listener that is there may be changed: it carries the owner's tags or the controller's description, or
+    /// stands in for a wanted one on a load balancer that is ours.
+    pub(super) fn owns_listener(&self, found: &ObservedListener) -> bool {
+        self.overrides()
+            || self.ownership().owns(&found.attributes.tags)
+            || found
+                .attributes
+                .description
+                .starts_with(LISTENER_DESCRIPTION_PREFIX)
+            || !self.reused && self.desired.listeners.iter().any(|l| l.key() == found.key())
+    }
+
+    pub(super) fn owns_rule(&self, found: &ObservedRule) -> bool {
+        self.overrides() || is_controller_rule_name(&found.rule.name)
+    }
+
+    /// Whether a listener goes: ours, not wanted, and without rules of others.
+    pub(super) fn deletes_listener(&self, found: &ObservedListener) -> bool {
+        self.owns_listener(found)
+            && !self.desired.listeners.iter().any(|l| l.key() == found.key())
+            && found.rules.iter().all(|rule| self.owns_rule(rule))
+    }
+
+    /// Creates and changes listeners, except for what has to wait for rules.
+    pub(super) fn listeners(&mut self) {
+        let desired = self.desired;
+        // QUIC first: HTTPS listeners refer to them.
+        let is_quic = |l: &&Listener| l.protocol == ListenerProtocol::Quic;
+        let quic = desired.listeners.iter().filter(is_quic);
+        let others = desired.listeners.iter().filter(|l| !is_quic(l));
+        for wanted in quic.chain(others) {
+            match self.observed.listener(wanted.key()) {
+                Some(found) => self.change_listener(wanted, found),
+                None => self.create_listener(wanted),
+            }
+        }
+        self.kept_for_others();
+    }
+
+    fn create_listener(&mut self, wanted: &'a Listener) {
+        let (port, protocol) = wanted.key();
+        if protocol != ListenerProtocol::Http && wanted.certificates.is_empty() {
+            let message =
+                format!("listener {port}/{protocol} needs a certificate; it is left out until it has one");
+            self.report(
+                Severity::Error,
+                "ListenerWithoutCertificate",
+                "spec.listeners",
+                message,
+            );
+            return;
+        }
+        if !self.free_port(wanted) {
+            return;
+        }
+        let mut created = Listener {
+            rules: Vec::new(),
+            default_group: self.known_group(&wanted.default_group),
+            certificates: wanted
+                .certificates
+                .iter()
+                .map(|c| self.known_certificate(c))
+                .collect(),
+            ..wanted.clone()
+        };
+        created
+            .tags
+            .extend(self.ownership().tags(&format!("{port}/{protocol}")));
+        if created.description.is_empty() {
+            created.description = format!("{LISTENER_DESCRIPTION_PREFIX}-{port}");
+        }
+        let mut waits: Vec<StepId> = self.steps.last("load balancer").into_iter().collect();
+        waits.extend(self.group_step(&wanted.default_group));
+        waits.extend(wanted.certificates.first().and_then(|c| self.certificate_step(c)));
+        if wanted.quic.is_some() {
+            let quic = self
+                .work
+                .iter()
+                .filter(|w| w.wanted.protocol == ListenerProtocol::Quic)
+                .filter_map(|w| self.steps.last(&resource(&w.wanted)));
+            waits.extend(quic.collect::<Vec<_>>());
+        }
+        self.steps.push(StepOp::CreateListener(Box::new(created)), waits);
+        self.attach(wanted, None, ListenerChanges::default());
+    }
+
+    /// Makes room on a port that a listener of another protocol holds. HTTPS and QUIC share a port.
+    fn free_port(&mut self, wanted: &Listener) -> bool {
+        let clashes = |l: &ObservedListener| {
+            l.attributes.port == wanted.port
+                && l.attributes.protocol != wanted.protocol
+                && wanted.protocol != ListenerProtocol::Quic
+                && l.attributes.protocol != ListenerProtocol::Quic
+        };
+        let observed = self.observed;
+        let Some(found) = observed.listeners.iter().find(|l| clashes(l)) else {
+            return true;
+        };
+        let (port, protocol) = found.key();
+        if !self.deletes_listener(found) {
+            let message = format!(
+                "port {port} is held by a listener of protocol {protocol} that is not ours; use another port, or set \
+                 listenerForceOverride"
+            );
+            self.report(Severity::Error, "ListenerPortTaken", "spec.listeners", message);
+            return false;
+        }
+        let op = StepOp::DeleteListener {
+            listener: found.key(),
+            id: found.id().to_owned(),
+        };
+        self.steps.push_as(op, [], false);
+        let message =
+            format!("port {port} changes its protocol: requests fail between deletion and creation");
+        self.report(Severity::Warning, "ListenerReplaced", "spec.listeners", message);
+        true
+    }
+
+    fn change_listener(&mut self, wanted: &'a Listener, found: &'a ObservedListener) {
+        let (port, protocol) = wanted.key();
+        if !self.owns_listener(found) {
+            let message = format!(
+                "listener {port}/{protocol} is there and not ours; use another port, or set listenerForceOverride to \
+                 take it over"
+            );
+            self.report(Severity::Error, "ListenerPortTaken", "spec.listeners", message);
+            return;
+        }
+        let mut changes = self.listener_changes(wanted, found);
+        let mut late = ListenerChanges::default();
+        if changes.default_group {
+            // One call for all, unless a certificate must not wait for the rules.
+            if changes.default_certificate {
+                late.default_group = true;
+                changes.default_group = false;
+            } else {
+                late = std::mem::take(&mut changes);
+            }
+        }
+        if !changes.is_empty() {
+            self.update_listener(wanted, changes, found);
+        }
+        self.attach(wanted, Some(found), late);
+    }
+
+    fn update_listener(&mut self, wanted: &Listener, changes: ListenerChanges, found: &ObservedListener) {
+        let mut waits: Vec<StepId> = Vec::new();
+        let mut hitless = true;
+        if changes.default_certificate {
+            waits.extend(wanted.certificates.first().and_then(|c| self.certificate_step(c)));
+            let old = found.attributes.certificates.first();
+            hitless = !wanted
+                .certificates
+                .iter()
+                .skip(1)
+                .any(|c| Some(&self.known_certificate(c)) == old);
+        }
+        let op = self.update_op(wanted, changes);
+        self.steps.push_as(op, waits, hitless);
+        if !hitless {
+            let (port, protocol) = wanted.key();
+            let message = format!(
+                "the default certificate of listener {port}/{protocol} becomes an additional one: for a moment its \
+                 hosts are served with the new default one"
+            );
+            self.report(
+                Severity::Warning,
+                "DefaultCertificateGap",
+                "spec.listeners",
+                message,
+            );
+        }
+    }
+
+    pub(super) fn update_op(&self, wanted: &Listener, changes: ListenerChanges) -> StepOp {
+        StepOp::UpdateListener {
+            listener: Box::new(Listener {
+                rules: Vec::new(),
+                default_group: self.known_group(&wanted.default_group),
+                certificates: wanted
+                    .certificates
+                    .iter()
+                    .map(|c| self.known_certificate(c))
+                    .collect(),
+                ..wanted.clone()
+            }),
+            changes,
+        }
+    }
+
+    /// What hangs on a listener beside its rules.
+    fn attach(&mut self, wanted: &'a Listener, found: Option<&'a ObservedListener>, late: ListenerChanges) {
+        let work = Work {
+            wanted: Cow::Borrowed(wanted),
+            found,
+            late,
+            last_rule_step: None,
+        };
+        self.associate_certificates(&work);
+        self.bind_acls(&work);
+        let log = found.and_then(|f| f.attributes.log.clone()).unwrap_or_default();
+        if let Some(wanted_log) = wanted.log.as_ref().filter(|w| **w != log) {
+            let op = StepOp::UpdateListenerLog {
+                listener: wanted.key(),
+                log: wanted_log.clone(),
+            };
+            self.steps.push(op, []);
+        }
+        self.work.push(work);
+    }
+
+    fn listener_changes(&self, wanted: &Listener, found: &ObservedListener) -> ListenerChanges {
+        let there = &found.attributes;
+        let https = wanted.protocol == ListenerProtocol::Https;
+        let policy = |p: &Option<String>| p.clone().unwrap_or_else(|| DEFAULT_SECURITY_POLICY.to_owned());
+        let default_certificate = wanted.certificates.first().map(|c| self.known_certificate(c));
+        let quic = |l: &Listener| l.quic.clone().filter(|q| q.upgrade_enabled);
+        let same_quic = match (quic(wanted), quic(there)) {
+            (Some(w), Some(t)) => w.listener_id.is_none() || w.listener_id == t.listener_id,
+            (w, t) => w.is_none() && t.is_none(),
+        };
+        ListenerChanges {
+            default_group: self.known_group(&wanted.default_group) != there.default_group,
+            default_certificate: wanted.protocol != ListenerProtocol::Http
+                && default_certificate.is_some()
+                && default_certificate.as_ref() != there.certificates.first(),
+            ca_certificates: https && wanted.ca_certificates != there.ca_certificates,
+            description: !wanted.description.is_empty() && wanted.description != there.description,
+            security_policy: https && policy(&wanted.security_policy_id) != policy(&there.security_policy_id),
+            idle_timeout: wanted.idle_timeout_s != there.idle_timeout_s,
+            request_timeout: wanted.request_timeout_s != there.request_timeout_s,
+            gzip: wanted.gzip != there.gzip,
+            http2: https && wanted.http2 != there.http2,
+            quic: https && !same_quic,
+            x_forwarded_for: !same_x_forwarded_for(&wanted.x_forwarded_for, &there.x_forwarded_for, https),
+        }
+    }
+
+    /// Listeners that would go, were there not rules of others on them: only our rules go.
+    fn kept_for_others(&mut self) {
+        let observed = self.observed;
+        for found in &observed.listeners {
+            let wanted = self.desired.listeners.iter().any(|l| l.key() == found.key());
+            if wanted || self.deletes_listener(found) {
+                continue;
+            }
+            let (port, protocol) = found.key();
+            if !self.owns_listener(found) {
+                continue;
+            }
+            let message = format!("listener {port}/{protocol} stays: it has rules that are not ours");
+            self.report(Severity::Warning, "ListenerKept", "spec.listeners", message);
+            self.work.push(Work {
+                wanted: Cow::Owned(found.attributes.clone()),
+                found: Some(found),
+                late: ListenerChanges::default(),
+                last_rule_step: None,
+            });
+        }
+    }
+
+    /// Deletes listeners that are not wanted, unless done already.
+    pub(super) fn delete_listeners(&mut self) {
+        let observed = self.observed;
+        for found in &observed.listeners {
+            if !self.deletes_listener(found) {
+                continue;
+            }
+            let resource = resource(&found.attributes);
+            if self.steps.last(&resource).is_some() {
+                self.switched.extend(self.steps.last(&resource));
+                continue;
+            }
+            let op = StepOp::DeleteListener {
+                listener: found.key(),
+                id: found.id().to_owned(),
+            };
+            let waits: Vec<StepId> = self
+                .work
+                .iter()
+                .filter_map(|w| self.steps.last(&self::resource(&w.wanted)))
+                .collect();
+            let id = self.steps.push(op, waits);
+            self.switched.push(id);
+        }
+    }
+
+    /// Everything that goes once nothing refers to it.
+    pub(super) fn leave(&mut self) {
+        let work = std::mem::take(&mut self.work);
+        for work in &work {
+            self.dissociate_certificates(work);
+        }
+        for work in &work {
+            self.switched.extend(self.steps.last(&resource(&work.wanted)));
+        }
+        self.work = work;
+        if !self.gone {
+            self.delete_listeners();
+        }
+        self.switched.sort_unstable();
+        self.switched.dedup();
+        self.delete_groups();
+        self.delete_certificates();
+        self.shrink_acls();
+    }
+}
+
+/// Same text as [`StepOp::resource`] of a listener's steps.
+pub(super) fn resource(listener: &Listener) -> String {
+    format!("listener {}/{}", listener.port, listener.protocol)
+}
