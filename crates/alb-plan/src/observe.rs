@@ -1,4 +1,4 @@
-//! From the API's answers to [`Observed`]: each function reads one answer, whoever made the call.
+//! From the API's answers to [`crate::Observed`]: each function reads one answer, whoever made the call.
 
 use alb_api::{alb, cas};
 use alb_model::Server;
