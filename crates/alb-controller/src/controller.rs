@@ -104,7 +104,7 @@ impl Controller {
         info!("stopping: running changes may finish");
         stop.cancel();
         let left = scheduler.drain(drain).await;
-        if !left.unstarted.is_empty() || !left.unfinished.is_empty() {
+        if !left.is_empty() {
             warn!(?left, "changes were cut short; the next start takes them up again");
         }
         tasks.wait().await;
@@ -200,6 +200,13 @@ impl Run {
 
     fn want(&mut self, wanted: WantedGateway) {
         let name: Arc<str> = wanted.albconfig.name_any().into();
+        if !wanted.accepted {
+            self.tell_all(&wanted, &wanted.findings);
+            let refused = "The AlbConfig is not valid; the ALB stays as it is.";
+            let conditions = Conditions { findings: &wanted.findings, failure: Some(refused) };
+            self.write_status(&name, None, &conditions);
+            return;
+        }
         for (key, pool) in self.index.pools(&name) {
             self.shared.wanted_servers.insert(key.clone(), pool.servers.clone());
         }
@@ -359,12 +366,13 @@ impl Run {
         let object = ObjectRef::new("Ingress", &*claim.ingress.namespace, &*claim.ingress.name);
         let name = &claim.albconfig;
         let refused = match claim.generated {
-            Some(albconfig) if self.options.generate_albconfigs => {
-                match self.writer.create_albconfig(&albconfig).await {
+            Some(generated) if self.options.generate_albconfigs => {
+                match self.writer.create_albconfig(&generated.albconfig).await {
                     Ok(()) => {
                         let message = format!("created AlbConfig {name} for this Ingress");
                         let note = Diagnostic::new(Severity::Info, "AlbConfigCreated", object.clone(), "", message);
-                        self.tell(&object, BTreeSet::from([note]));
+                        let findings = generated.diagnostics.into_iter().chain([note]);
+                        self.tell(&object, findings.collect());
                         return;
                     }
                     Err(error) => format!("AlbConfig {name} does not exist and can't be created: {error}"),

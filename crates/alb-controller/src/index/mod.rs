@@ -11,6 +11,7 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use alb_model::ObjectRef;
 use albconfig_crd::AlbConfig;
 use ingress_translate::{Compiled, Settings, parse_tls_secret};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -48,7 +49,7 @@ struct Entry {
 }
 
 /// An object that a translation read.
-type Read = (&'static str, Key);
+type Read = ObjectRef;
 
 /// What must be looked at again.
 #[derive(Debug, Default)]
@@ -104,7 +105,7 @@ impl Index {
             Change::Service(event) => {
                 for change in self.objects.services.apply(event, |service| service) {
                     if differs(&change, |s| (s.spec.clone(), s.metadata.annotations.clone())) {
-                        self.touch(&("Service", change.key.clone()));
+                        self.touch("Service", &change.key);
                         self.dirty.services.insert(change.key);
                     }
                 }
@@ -119,7 +120,7 @@ impl Index {
             Change::Secret(event) => {
                 for change in self.objects.secrets.apply(event, |secret| parse_tls_secret(&secret)) {
                     if change.old != change.new {
-                        self.touch(&("Secret", change.key));
+                        self.touch("Secret", &change.key);
                     }
                 }
             }
@@ -174,8 +175,8 @@ impl Index {
         }
     }
 
-    fn touch(&mut self, read: &Read) {
-        if let Some(readers) = self.readers.get(read) {
+    fn touch(&mut self, kind: &str, key: &Key) {
+        if let Some(readers) = self.readers.get(&settle::object(kind, key)) {
             self.dirty.ingresses.extend(readers.iter().cloned());
         }
     }

@@ -54,8 +54,7 @@ impl Index {
             Target::Invalid(findings) => findings.clone(),
             Target::AlbConfig(name) => {
                 let compiled = translate::compile(ingress, &self.objects, &self.settings);
-                let reads = compiled.reads.iter().map(|read| (read.kind, Key::new(&read.namespace, &read.name)));
-                let reads = reads.collect();
+                let reads = compiled.reads.clone();
                 return Entry { albconfig: Some(name.as_str().into()), compiled: Some(compiled), reads };
             }
             Target::None | Target::NotOurs => Vec::new(),
@@ -112,8 +111,10 @@ impl Index {
             return;
         }
 
-        let compiled = members.iter().filter_map(|key| self.ingresses.get(key)?.compiled.as_ref());
+        let compiled: Vec<_> = members.iter().filter_map(|key| self.ingresses.get(key)?.compiled.as_ref()).collect();
+        let mut findings: Vec<_> = compiled.iter().flat_map(|c| c.diagnostics.iter().cloned()).collect();
         let assembled = translate::assemble(&albconfig, compiled, &self.settings);
+        findings.extend(assembled.diagnostics);
         let mut pools = BTreeSet::new();
         for (group, backend) in &assembled.backends {
             let key = PoolKey { albconfig: name.clone(), group: group.clone() };
@@ -126,14 +127,19 @@ impl Index {
         }
         self.drop_pools(name, &pools);
 
-        let mut findings = assembled.diagnostics;
         if albconfig.metadata.deletion_timestamp.is_some() {
             findings.push(still_in_use(name, &members));
         }
-        let served = members.iter().filter(|key| assembled.serves(&key.namespace, &key.name)).cloned().collect();
+        let is_served = |key: &&Key| {
+            let rules = assembled.served.get(&object("Ingress", key));
+            rules.is_some_and(|rules| rules.iter().any(|rule| !rule.listeners.is_empty()))
+        };
+        let served = members.iter().filter(is_served).cloned().collect();
         let wanted = WantedGateway {
             albconfig,
             gateway: Arc::new(assembled.gateway),
+            accepted: assembled.accepted,
+            held: Arc::new(assembled.held),
             findings: Arc::new(findings),
             served: Arc::new(served),
         };
@@ -149,7 +155,7 @@ impl Index {
         };
         let oldest = members.iter().min_by_key(age)?;
         let ingress = self.objects.ingresses.get(oldest)?;
-        let generated = translate::generated_albconfig(ingress, &self.settings);
+        let generated = translate::generated_albconfig(ingress, &self.objects, &self.settings);
         Some(Claim { albconfig: name.clone(), ingress: oldest.clone(), generated: generated.map(Box::new) })
     }
 

@@ -1,12 +1,12 @@
 //! What the index wants of the outside world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use alb_model::{Diagnostic, Gateway, ObjectRef, Server, ServerGroupKey};
+use alb_model::{Diagnostic, Gateway, ListenerProtocol, ObjectRef, Server, ServerGroupKey};
 use albconfig_crd::AlbConfig;
-use ingress_translate::ServicePortRef;
+use ingress_translate::{Generated, ServicePortRef};
 
 use super::Key;
 
@@ -17,6 +17,10 @@ pub(crate) struct WantedGateway {
     pub(crate) albconfig: Arc<AlbConfig>,
     /// The gateway; its server groups hold no servers, those are in the pools.
     pub(crate) gateway: Arc<Gateway>,
+    /// Whether the AlbConfig is valid as far as the load balancer is concerned. If not, nothing of it is touched.
+    pub(crate) accepted: bool,
+    /// Listeners that can't be built now and must be neither created nor deleted.
+    pub(crate) held: Arc<BTreeSet<(u16, ListenerProtocol)>>,
     /// What was found on the way, for the AlbConfig and for each Ingress of it.
     pub(crate) findings: Arc<Vec<Diagnostic>>,
     /// Ingresses that have at least one rule on it.
@@ -68,7 +72,7 @@ pub(crate) struct Claim {
     /// The oldest Ingress that asks for it.
     pub(crate) ingress: Key,
     /// The AlbConfig to create, where one can be made from the Ingress.
-    pub(crate) generated: Option<Box<AlbConfig>>,
+    pub(crate) generated: Option<Box<Generated>>,
 }
 
 /// All that came out of one pass.
