@@ -11,7 +11,7 @@ use alb_model::{
 
 const LABELS: &[&str] = &["a", "b", "ab", "shop", "A"];
 const DOMAINS: &[&str] = &["x.com", "y.x.com", "b.org", "X.com"];
-const SEGMENTS: &[&str] = &["a", "b", "ab", "Ab", "1", "12", "aé"];
+const SEGMENTS: &[&str] = &["${host}", "a", "b", "ab", "Ab", "1", "12", "aé"];
 const VALUES: &[&str] = &["1", "2", "v1", "v2", "V1", "", "a=b", "canary"];
 const SOURCES: &[&str] = &[
     "10.0.0.1",
