@@ -1,0 +1,200 @@
+//! Annotations of an Ingress: reading by the grammar of the [table], one typed value for each subject.
+
+mod backend;
+mod json;
+mod listen;
+pub(crate) mod table;
+mod traffic;
+
+use std::collections::BTreeMap;
+
+use alb_model::{Diagnostic, ObjectRef};
+use albconfig_crd::ANNOTATION_PREFIX;
+use k8s_openapi::api::networking::v1::Ingress;
+
+use crate::codes::Code;
+use table::{AnnotationSpec, Grammar, Scope, Status};
+
+pub use backend::BackendSettings;
+pub(crate) use json::{ActionSpec, TargetSpec, parse_actions, parse_conditions};
+pub(crate) use listen::{Canary, CanaryBy, Listen};
+pub(crate) use traffic::{Rewriting, Traffic};
+
+/// Prefix of ingress-nginx's annotations.
+const NGINX_PREFIX: &str = "nginx.ingress.kubernetes.io/";
+
+/// The annotations of an Ingress under our prefix, and the few nginx ones that are read natively.
+pub(crate) struct Annotations<'a> {
+    object: &'a ObjectRef,
+    /// Key without prefix → (full key, value).
+    values: BTreeMap<&'a str, (String, &'a str)>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Annotations<'a> {
+    /// Collects annotations and reports those that are unknown or without effect.
+    pub(crate) fn new(ingress: &'a Ingress, object: &'a ObjectRef) -> Self {
+        let mut this = Self {
+            object,
+            values: BTreeMap::new(),
+            diagnostics: Vec::new(),
+        };
+        // nginx keys sort after ours, so that they overwrite them: they win.
+        for (full, value) in ingress.metadata.annotations.iter().flatten() {
+            if let Some(key) = full.strip_prefix(ANNOTATION_PREFIX) {
+                this.take(key, full, value);
+            } else if let Some(key) = full.strip_prefix(NGINX_PREFIX) {
+                if table::find(key).is_some_and(|spec| spec.nginx) {
+                    this.values.insert(key, (full.clone(), value));
+                } else {
+                    let message = format!(
+                        "{full} has no effect here; remove it, or use the matching \
+                                           {ANNOTATION_PREFIX}* annotation"
+                    );
+                    this.report(Code::AnnotationNotSupported, full, message);
+                }
+            }
+        }
+        this
+    }
+
+    fn take(&mut self, key: &'a str, full: &str, value: &'a str) {
+        match table::find(key) {
+            None => {
+                let hint = table::nearest(key).map_or_else(
+                    || "remove it".to_owned(),
+                    |near| format!("did you mean {ANNOTATION_PREFIX}{near}?"),
+                );
+                self.report(
+                    Code::AnnotationUnknown,
+                    full,
+                    format!("{full} is unknown; {hint}"),
+                );
+            }
+            Some(spec) if spec.scope == Scope::Service => {
+                let message = format!("{full} belongs on a Service, not on an Ingress; remove it here");
+                self.report(Code::AnnotationUnused, full, message);
+            }
+            Some(AnnotationSpec {
+                status: Status::NotSupported(why),
+                ..
+            }) => {
+                self.report(
+                    Code::AnnotationNotSupported,
+                    full,
+                    format!("{full} is not supported: {why}"),
+                );
+            }
+            Some(_) => {
+                self.values.insert(key, (full.to_owned(), value));
+            }
+        }
+    }
+
+    fn report(&mut self, code: Code, full_key: &str, message: String) {
+        self.diagnostics
+            .push(code.on(self.object, field(full_key), message));
+    }
+
+    /// Reports something about a key that is present.
+    pub(crate) fn report_on(&mut self, code: Code, key: &str, message: impl Into<String>) {
+        let full = match self.values.get(key) {
+            Some((full, _)) => full.clone(),
+            None => format!("{ANNOTATION_PREFIX}{key}"),
+        };
+        self.report(code, &full, message.into());
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
+    /// The text of an annotation, trimmed.
+    pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
+        debug_assert!(table::find(key).is_some(), "{key} is not in the table");
+        self.values.get(key).map(|(_, value)| value.trim())
+    }
+
+    fn invalid(&mut self, key: &str, value: &str) {
+        let grammar = table::find(key).map_or(Grammar::Text("text"), |spec| spec.grammar);
+        self.report_on(
+            Code::AnnotationInvalid,
+            key,
+            format!("{value:?} is invalid; write {grammar}"),
+        );
+    }
+
+    /// A Boolean; a wrong one is reported and counts as absent.
+    pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
+        match self.text(key)? {
+            "true" => Some(true),
+            "false" => Some(false),
+            other => {
+                self.invalid(key, other);
+                None
+            }
+        }
+    }
+
+    /// A number in the range of its grammar; a wrong one is reported and counts as absent.
+    pub(crate) fn int<T: TryFrom<i64>>(&mut self, key: &str) -> Option<T> {
+        let text = self.text(key)?;
+        let (min, max) = match table::find(key).map(|spec| spec.grammar) {
+            Some(Grammar::Int(min, max)) => (min, max),
+            _ => (i64::MIN, i64::MAX),
+        };
+        let number = text.parse::<i64>().ok().filter(|n| (min..=max).contains(n));
+        let number = number.and_then(|n| T::try_from(n).ok());
+        if number.is_none() {
+            self.invalid(key, text);
+        }
+        number
+    }
+
+    /// One of the words of its grammar; a wrong one is reported and counts as absent.
+    pub(crate) fn word(&mut self, key: &str) -> Option<&'static str> {
+        let text = self.text(key)?;
+        let words = match table::find(key).map(|spec| spec.grammar) {
+            Some(Grammar::OneOf(words)) => words,
+            _ => &[],
+        };
+        let word = words.iter().copied().find(|word| *word == text);
+        if word.is_none() {
+            self.invalid(key, text);
+        }
+        word
+    }
+
+    /// A comma-separated list without empty items.
+    pub(crate) fn list(&self, key: &str) -> Option<Vec<String>> {
+        let items = self
+            .text(key)?
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty());
+        Some(items.map(str::to_owned).collect())
+    }
+
+    /// Keys that start so, with their values: the per-Service annotations.
+    pub(crate) fn starting_with(&self, head: &str) -> Vec<(&'a str, &'a str)> {
+        let found = self
+            .values
+            .iter()
+            .filter(|(key, _)| key.len() > head.len() && key.starts_with(head));
+        found.map(|(key, (_, value))| (*key, value.trim())).collect()
+    }
+
+    /// Reports keys that need another annotation which is absent.
+    pub(crate) fn unused(&mut self, keys: &[&str], why: &str) {
+        for key in keys {
+            if self.has(key) {
+                self.report_on(Code::AnnotationUnused, key, format!("{key} has no effect: {why}"));
+            }
+        }
+    }
+}
+
+/// Path of an annotation inside an object.
+pub(crate) fn field(full_key: &str) -> String {
+    format!("metadata.annotations[{full_key}]")
+}

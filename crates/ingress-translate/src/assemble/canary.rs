@@ -1,0 +1,357 @@
+//! Canaries join the path they belong to; then everything becomes rules in their order.
+
+use std::collections::HashMap;
+
+use alb_model::{
+    Action, Condition, Direction, FixedResponse, Forward, KeyValue, Listener, Origin, Redirect, RedirectCode,
+    Rule, Severity, Target, limits, validate_rule_on,
+};
+
+use super::Assembly;
+use super::claims::{Slot, origin, redirects};
+use super::guard::guarded;
+use super::placement::Claim;
+use super::sorting::{HostRank, RankedRule, SortKey};
+use crate::annotations::CanaryBy;
+use crate::codes::Code;
+use crate::fragment::{Compiled, HostMatch};
+
+/// A canary's path with the way it is selected.
+type Candidate<'a> = (Claim<'a>, &'a CanaryBy);
+
+impl<'a> Assembly<'a> {
+    /// Turns the claims of a listener into its rules, canaries included.
+    pub(super) fn canaries_and_rules(
+        &mut self,
+        listener: &mut Listener,
+        ingresses: &[&'a Compiled],
+        claims: Vec<Claim<'a>>,
+    ) {
+        let mut canaries = self.canaries(ingresses, &claims);
+        let mut ranked = Vec::with_capacity(claims.len() + 1);
+        for claim in &claims {
+            let on_it = canaries
+                .remove(&Slot::of(claim.rule, claim.is_default))
+                .unwrap_or_default();
+            if redirects(claim, listener) {
+                ranked.push(ranked_rule(claim, claim.rule.to_rule(), vec![]));
+                if let Some(last) = ranked.last_mut() {
+                    to_https(&mut last.rule);
+                }
+            } else {
+                ranked.extend(self.with_canaries(claim, on_it, listener));
+            }
+        }
+        ranked.retain(|ranked| self.fits_listener(ranked, listener));
+        for claim in &claims {
+            self.mark(claim, |served| {
+                served.listeners.insert(listener.key());
+            });
+        }
+        ranked.push(self.not_found(listener));
+        ranked.sort_by(|a, b| a.key.cmp(&b.key));
+
+        let (requests, responses): (Vec<_>, Vec<_>) = ranked
+            .into_iter()
+            .partition(|ranked| ranked.rule.direction == Direction::Request);
+        let guarded = guarded(&requests, self.settings.max_guard_rules);
+        if guarded.omitted {
+            let object = self.object.clone();
+            let message = format!(
+                "wildcard hosts on listener {}/{} need more than {} guard rules; some may match more than one label",
+                listener.port, listener.protocol, self.settings.max_guard_rules
+            );
+            self.report(
+                Code::GuardsOmitted,
+                &object,
+                self.listener_field(listener),
+                message,
+            );
+        }
+        listener.rules = guarded.rules;
+        listener
+            .rules
+            .extend(responses.into_iter().map(|ranked| ranked.rule));
+    }
+
+    /// Canaries by the slot of the path they belong to. Those without one are reported when no listener has it.
+    fn canaries(
+        &mut self,
+        ingresses: &[&'a Compiled],
+        claims: &[Claim<'a>],
+    ) -> HashMap<Slot<'a>, Vec<Candidate<'a>>> {
+        let bases: HashMap<Slot<'a>, &Claim<'a>> = claims
+            .iter()
+            .filter(|claim| claim.rule.valid)
+            .map(|claim| (Slot::of(claim.rule, claim.is_default), claim))
+            .collect();
+        let mut found: HashMap<Slot<'a>, Vec<Candidate<'a>>> = HashMap::new();
+        for ingress in ingresses.iter().copied() {
+            let Some(by) = ingress.canary.as_ref().and_then(|canary| canary.by.as_ref()) else {
+                continue;
+            };
+            for rule in ingress.rules.iter().filter(|rule| rule.valid) {
+                let slot = Slot::of(rule, false);
+                if bases.contains_key(&slot) {
+                    self.based.insert((ingress.object.clone(), rule.field.clone()));
+                    let claim = Claim {
+                        ingress,
+                        rule,
+                        is_default: false,
+                    };
+                    found.entry(slot).or_default().push((claim, by));
+                }
+            }
+        }
+        found
+    }
+
+    /// Reports the paths of canaries that no other Ingress serves on any listener.
+    pub(super) fn canaries_without_base(&mut self, ingresses: &[&Compiled]) {
+        for ingress in ingresses
+            .iter()
+            .filter(|i| i.canary.as_ref().is_some_and(|c| c.by.is_some()))
+        {
+            for rule in ingress.rules.iter().filter(|rule| rule.valid) {
+                if self.based.contains(&(ingress.object.clone(), rule.field.clone())) {
+                    continue;
+                }
+                let message = format!(
+                    "no other Ingress serves host {:?} and path {:?} with the same path type; create it first",
+                    rule.host.text(),
+                    rule.path.text()
+                );
+                self.report(
+                    Code::CanaryWithoutBase,
+                    &ingress.object,
+                    rule.field.clone(),
+                    message,
+                );
+            }
+        }
+    }
+
+    /// The rules of a path: canaries by header, by cookie, then the path itself with its weights.
+    fn with_canaries(
+        &mut self,
+        base: &Claim<'a>,
+        canaries: Vec<Candidate<'a>>,
+        listener: &Listener,
+    ) -> Vec<RankedRule> {
+        let mut rules = Vec::new();
+        let weighted: Vec<(Claim<'a>, u16)> = canaries
+            .iter()
+            .filter_map(|(claim, by)| match by {
+                CanaryBy::Weight(weight) if *weight > 0 => Some((*claim, *weight)),
+                _ => None,
+            })
+            .collect();
+        let mut by_match = |rank: u8, claim: &Claim<'a>, actions: &[Action], condition: Condition| {
+            let mut rule = base.rule.to_rule();
+            rule.conditions.push(condition);
+            rule.actions = actions.to_vec();
+            let mut ranked = ranked_rule(base, rule, vec![origin(claim)]);
+            ranked.key.canary = rank;
+            rules.push(ranked);
+        };
+        let mut by_cookie = 0;
+        for (claim, by) in &canaries {
+            let CanaryBy::Match { header, cookie } = by else {
+                continue;
+            };
+            if let Some((name, value)) = header {
+                let on = |value: &str| Condition::Header {
+                    key: name.clone(),
+                    values: vec![value.to_owned()],
+                };
+                by_match(
+                    0,
+                    claim,
+                    &claim.rule.actions,
+                    on(value.as_deref().unwrap_or("always")),
+                );
+                let others = cookie.is_some() || canaries.len() > 1;
+                if value.is_none() && others {
+                    by_match(0, base, &base.rule.actions, on("never"));
+                }
+            }
+            if let Some(name) = cookie {
+                by_cookie += 1;
+                let on = |value: &str| Condition::Cookie {
+                    values: vec![KeyValue::new(name.clone(), value)],
+                };
+                by_match(1, claim, &claim.rule.actions, on("always"));
+                if !weighted.is_empty() || by_cookie > 1 {
+                    by_match(1, base, &base.rule.actions, on("never"));
+                }
+            }
+        }
+        let mut rule = base.rule.to_rule();
+        let joined = self.weights(base, &weighted, &mut rule);
+        rules.push(ranked_rule(base, rule, joined.iter().map(origin).collect()));
+        for claim in canaries
+            .iter()
+            .filter(|(_, by)| matches!(by, CanaryBy::Match { .. }))
+            .map(|(c, _)| c)
+            .chain(&joined)
+        {
+            self.mark(claim, |served| {
+                served.listeners.insert(listener.key());
+            });
+        }
+        rules
+    }
+
+    /// Adds weighted canaries to the forward of a path; those that could join.
+    fn weights(
+        &mut self,
+        base: &Claim<'a>,
+        canaries: &[(Claim<'a>, u16)],
+        rule: &mut Rule,
+    ) -> Vec<Claim<'a>> {
+        let mut joined = Vec::new();
+        let mut refuse = |claim: &Claim<'a>, message: String| {
+            let (object, field) = (&claim.ingress.object, claim.rule.field.clone());
+            self.report(Code::CanaryIgnored, object, field, message);
+        };
+        let mut sum = 0;
+        let mut targets: Vec<Target> = Vec::new();
+        for (claim, weight) in canaries {
+            let Some(Action::Forward(forward)) = claim.rule.actions.last() else {
+                continue;
+            };
+            if !base.rule.plain_forward {
+                refuse(
+                    claim,
+                    format!(
+                        "{} answers by an actions annotation, which cannot be shared; remove one",
+                        origin(base).object
+                    ),
+                );
+            } else if !claim.rule.plain_forward {
+                refuse(
+                    claim,
+                    "a canary by weight cannot have a ForwardGroup in an actions annotation".into(),
+                );
+            } else if sum + weight > 100 {
+                refuse(
+                    claim,
+                    format!(
+                        "with weight {weight}, the canaries of this path add up to {}, above 100; lower it",
+                        sum + weight
+                    ),
+                );
+            } else if targets.len() + 1 >= limits::SERVER_GROUPS_PER_FORWARD && sum + weight < 100 {
+                refuse(
+                    claim,
+                    "a path can share its traffic with at most 4 canaries; remove one".into(),
+                );
+            } else {
+                sum += weight;
+                add_target(&mut targets, &forward.targets, *weight);
+                joined.push(*claim);
+            }
+        }
+        if joined.is_empty() {
+            return joined;
+        }
+        if let Some(Action::Forward(forward)) = rule.actions.last_mut() {
+            let mut all = Vec::new();
+            if sum < 100 {
+                add_target(&mut all, &forward.targets, 100 - sum);
+            }
+            for target in targets {
+                add_target(&mut all, std::slice::from_ref(&target), target.weight);
+            }
+            *forward = Forward {
+                targets: all,
+                sticky_timeout_s: forward.sticky_timeout_s,
+            };
+        }
+        joined
+    }
+
+    /// Whether a rule can stand on a listener: a redirect may not lead back to where the request came.
+    fn fits_listener(&mut self, ranked: &RankedRule, listener: &Listener) -> bool {
+        if !ranked
+            .rule
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Redirect(_)))
+        {
+            return true;
+        }
+        let violations = validate_rule_on(&ranked.rule, self.out.gateway.load_balancer.edition, listener);
+        let errors = violations
+            .iter()
+            .filter(|v| v.severity == Severity::Error && v.code.starts_with("Redirect"));
+        let mut fits = true;
+        for violation in errors {
+            fits = false;
+            if let Some(origin) = ranked.rule.origins.first() {
+                let message = format!("{} ({})", violation.message, violation.code);
+                self.report(Code::RuleInvalid, &origin.object, origin.field.clone(), message);
+            }
+        }
+        fits
+    }
+
+    /// The last rule of a listener: 404 for what nothing else matches.
+    fn not_found(&self, listener: &Listener) -> RankedRule {
+        let rule = Rule {
+            conditions: vec![Condition::path(["/*"])],
+            actions: vec![Action::FixedResponse(FixedResponse::default())],
+            origins: vec![Origin {
+                object: self.object.clone(),
+                field: self.listener_field(listener),
+            }],
+            ..Rule::default()
+        };
+        RankedRule {
+            key: SortKey::last(self.object.clone()),
+            wildcard: None,
+            rule,
+        }
+    }
+}
+
+fn ranked_rule(claim: &Claim<'_>, mut rule: Rule, more: Vec<Origin>) -> RankedRule {
+    let key = SortKey::of(claim);
+    rule.origins = vec![origin(claim)];
+    rule.origins
+        .extend(more.into_iter().filter(|other| *other != origin(claim)));
+    let wildcard = match (&claim.rule.host, &key.host_rank) {
+        (HostMatch::Wildcard(suffix), HostRank::Wildcard(_)) => Some(suffix.clone()),
+        _ => None,
+    };
+    RankedRule { key, wildcard, rule }
+}
+
+/// Adds a share to a group, which may be listed already.
+fn add_target(targets: &mut Vec<Target>, from: &[Target], weight: u16) {
+    for target in from.iter().take(1) {
+        match targets.iter_mut().find(|other| other.group == target.group) {
+            Some(other) => other.weight += weight,
+            None => targets.push(Target {
+                group: target.group.clone(),
+                weight,
+            }),
+        }
+    }
+}
+
+/// Replaces the answer by a redirect to HTTPS. Header edits, limits and cross-origin settings stay.
+fn to_https(rule: &mut Rule) {
+    rule.actions.retain(|action| {
+        matches!(
+            action,
+            Action::InsertHeader(_) | Action::RemoveHeader(_) | Action::TrafficLimit(_) | Action::Cors(_)
+        )
+    });
+    rule.actions.push(Action::Redirect(Redirect {
+        protocol: "HTTPS".into(),
+        port: "443".into(),
+        code: RedirectCode::PermanentRedirect,
+        ..Redirect::default()
+    }));
+}

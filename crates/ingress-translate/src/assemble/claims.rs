@@ -1,0 +1,145 @@
+//! Who owns a host and path.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use alb_model::{
+    Action, BackendProtocol, Condition, Direction, Listener, ListenerProtocol, Origin, ServerGroupRef,
+};
+
+use super::Assembly;
+use super::placement::Claim;
+use crate::codes::Code;
+use crate::fragment::{CompiledRule, HostMatch, PathMatch};
+
+/// What two paths contend for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Slot<'a> {
+    is_default: bool,
+    direction: Direction,
+    host: &'a HostMatch,
+    path: &'a PathMatch,
+    extra_hosts: &'a [String],
+    extra_paths: &'a [String],
+    conditions: &'a [Condition],
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn of(rule: &'a CompiledRule, is_default: bool) -> Self {
+        Self {
+            is_default,
+            direction: rule.direction,
+            host: &rule.host,
+            path: &rule.path,
+            extra_hosts: &rule.extra_hosts,
+            extra_paths: &rule.extra_paths,
+            conditions: &rule.conditions,
+        }
+    }
+}
+
+pub(super) fn origin(claim: &Claim<'_>) -> Origin {
+    Origin {
+        object: claim.ingress.object.clone(),
+        field: claim.rule.field.clone(),
+    }
+}
+
+impl<'a> Assembly<'a> {
+    /// Gives each slot of a listener to its oldest valid claim, and one that only answers 503 to nobody else's harm.
+    pub(super) fn claims(&mut self, claims: Vec<Claim<'a>>, listener: &Listener) -> Vec<Claim<'a>> {
+        let mut owners: HashMap<Slot<'a>, Claim<'a>> = HashMap::new();
+        let mut kept = Vec::new();
+        for valid in [true, false] {
+            for claim in claims.iter().filter(|claim| claim.rule.valid == valid) {
+                if !self.fits_protocol(claim, listener) {
+                    continue;
+                }
+                match owners.entry(Slot::of(claim.rule, claim.is_default)) {
+                    Entry::Vacant(slot) => {
+                        slot.insert(*claim);
+                        kept.push(*claim);
+                    }
+                    Entry::Occupied(slot) => self.lost(claim, slot.get()),
+                }
+            }
+        }
+        kept
+    }
+
+    fn lost(&mut self, claim: &Claim<'_>, owner: &Claim<'_>) {
+        let owner_origin = origin(owner);
+        let (object, field) = (&claim.ingress.object, claim.rule.field.clone());
+        let what = format!(
+            "host {:?} and path {:?}",
+            claim.rule.host.text(),
+            claim.rule.path.text()
+        );
+        if object == &owner_origin.object {
+            let message = format!(
+                "{what} stand in {} already, which is served; remove one",
+                owner_origin.field
+            );
+            self.report(Code::PathRepeated, object, field.clone(), message);
+        } else if claim.is_default {
+            let message = format!(
+                "{} already gives the default backend; remove one",
+                owner_origin.object
+            );
+            self.report(Code::DefaultBackendConflict, object, field.clone(), message);
+        } else {
+            let message = format!(
+                "{what} belong to the older {}, {}; change host or path",
+                owner_origin.object, owner_origin.field
+            );
+            self.report(Code::PathConflict, object, field.clone(), message);
+        }
+        self.mark(claim, |served| served.lost_to = Some(owner_origin));
+    }
+
+    /// Notes what became of a path.
+    pub(super) fn mark(&mut self, claim: &Claim<'_>, note: impl FnOnce(&mut super::ServedRule)) {
+        let rules = self.out.served.get_mut(&claim.ingress.object);
+        if let Some(served) = rules.and_then(|rules| rules.iter_mut().find(|r| r.field == claim.rule.field)) {
+            note(served);
+        }
+    }
+
+    /// HTTPS servers stand behind HTTPS listeners only, gRPC servers behind HTTPS and QUIC ones.
+    fn fits_protocol(&mut self, claim: &Claim<'_>, listener: &Listener) -> bool {
+        if redirects(claim, listener) {
+            return true;
+        }
+        let groups = claim.rule.actions.iter().flat_map(Action::server_groups);
+        let backends = groups.filter_map(|group| match group {
+            ServerGroupRef::Managed(key) => claim.ingress.backends.get(key),
+            ServerGroupRef::Id(_) => None,
+        });
+        for backend in backends {
+            let protocol = backend.settings.protocol;
+            let fits = match protocol {
+                BackendProtocol::Http => true,
+                BackendProtocol::Https => listener.protocol == ListenerProtocol::Https,
+                BackendProtocol::Grpc => listener.protocol != ListenerProtocol::Http,
+            };
+            if !fits {
+                let message = format!(
+                    "{protocol} servers cannot stand behind listener {}/{}; list the host in spec.tls, or set listen-ports \
+                     to an HTTPS port",
+                    listener.port, listener.protocol
+                );
+                let (object, field) = (&claim.ingress.object, claim.rule.field.clone());
+                self.report(Code::BackendProtocolMismatch, object, field, message);
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Whether `ssl-redirect` replaces a path's answer on a listener.
+pub(super) fn redirects(claim: &Claim<'_>, listener: &Listener) -> bool {
+    claim.ingress.listen.ssl_redirect
+        && listener.protocol == ListenerProtocol::Http
+        && claim.rule.direction == Direction::Request
+}

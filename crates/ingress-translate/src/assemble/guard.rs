@@ -1,0 +1,142 @@
+//! Wildcard hosts of exactly one label.
+//!
+//! ALB's `*` stands for any number of characters, dots included: `*.example.com` would take `a.b.example.com` too. So
+//! before the rules of such a host stand guards with host `*.*.example.com`: copies of the later rules that may serve
+//! those deeper hosts, the answer for unmatched requests at the end. A guard holds for several wildcards at once, as many
+//! as fit into a rule.
+
+use alb_model::{Rule, limits};
+
+use super::sorting::{HostRank, RankedRule};
+
+/// ALB counts the values of a rule's conditions, and those with wildcards; both limits are the same.
+const ENTRIES_PER_RULE: usize = limits::conditions_per_rule(alb_model::Edition::Standard);
+
+/// The result of [`guarded`].
+pub(super) struct Guarded {
+    pub(super) rules: Vec<Rule>,
+    /// Whether guards were left out because there would have been too many.
+    pub(super) omitted: bool,
+}
+
+/// Puts guards among sorted rules, at most `max` of them. The last rule must be one that matches everything.
+pub(super) fn guarded(ranked: &[RankedRule], max: usize) -> Guarded {
+    let mut out = Guarded {
+        rules: Vec::with_capacity(ranked.len()),
+        omitted: false,
+    };
+    let mut budget = max;
+    let every: Vec<&RankedRule> = ranked.iter().collect();
+    emit(&every, None, &mut budget, &mut out);
+    out
+}
+
+/// Appends rules; with a region, only for hosts of at least two labels before one of its suffixes.
+fn emit(ranked: &[&RankedRule], region: Option<&[String]>, budget: &mut usize, out: &mut Guarded) {
+    let mut at = 0;
+    while at < ranked.len() {
+        let entry = ranked[at];
+        if entry.wildcard.is_none() {
+            let rule = match region {
+                None => Some(entry.rule.clone()),
+                Some(region) => restricted(entry, region),
+            };
+            if let Some(rule) = rule {
+                push(rule, region, budget, out);
+                if region.is_some() && entry.is_catch_all() {
+                    return;
+                }
+            }
+            at += 1;
+            continue;
+        }
+        let end = at
+            + ranked[at..]
+                .iter()
+                .take_while(|other| same_level(entry, other))
+                .count();
+        let run: Vec<&RankedRule> = ranked[at..end]
+            .iter()
+            .copied()
+            .filter(|r| in_region(r, region))
+            .collect();
+        let mut suffixes: Vec<String> = run.iter().filter_map(|r| r.wildcard.clone()).collect();
+        suffixes.dedup();
+        for chunk in suffixes.chunks(chunk_size(&ranked[end..])) {
+            emit(&ranked[end..], Some(chunk), budget, out);
+        }
+        for entry in run {
+            push(entry.rule.clone(), region, budget, out);
+        }
+        at = end;
+    }
+}
+
+fn push(rule: Rule, region: Option<&[String]>, budget: &mut usize, out: &mut Guarded) {
+    if region.is_some() {
+        if *budget == 0 {
+            out.omitted = true;
+            return;
+        }
+        *budget -= 1;
+    }
+    out.rules.push(rule);
+}
+
+fn same_level(a: &RankedRule, b: &RankedRule) -> bool {
+    a.wildcard.is_some() == b.wildcard.is_some()
+        && (a.key.is_default, a.key.order, &a.key.host_rank)
+            == (b.key.is_default, b.key.order, &b.key.host_rank)
+}
+
+/// How many wildcards a guard can hold, so that each copy stays within the limits of a rule.
+fn chunk_size(later: &[&RankedRule]) -> usize {
+    let everywhere = later.iter().filter(|entry| entry.key.host_rank == HostRank::Any);
+    let entries = everywhere
+        .map(|entry| limits::condition_entries(&entry.rule).max(limits::wildcard_entries(&entry.rule)));
+    ENTRIES_PER_RULE.saturating_sub(entries.max().unwrap_or(0)).max(1)
+}
+
+/// Whether a host has at least two labels before the suffix.
+fn is_deeper(host: &str, suffix: &str) -> bool {
+    let head = host.strip_suffix(suffix).and_then(|head| head.strip_suffix('.'));
+    head.is_some_and(|head| head.contains('.'))
+}
+
+/// Whether hosts of a wildcard rule lie in a region: a deeper suffix.
+fn in_region(entry: &RankedRule, region: Option<&[String]>) -> bool {
+    let (Some(region), Some(wildcard)) = (region, &entry.wildcard) else {
+        return true;
+    };
+    region
+        .iter()
+        .any(|suffix| is_deeper(&format!("*.{wildcard}"), suffix))
+}
+
+/// The part of a rule that serves hosts of a region; `None` if there is none.
+fn restricted(entry: &RankedRule, region: &[String]) -> Option<Rule> {
+    let hosts: Vec<String> = match entry.key.host_rank {
+        HostRank::Any => region.iter().map(|suffix| format!("*.*.{suffix}")).collect(),
+        _ => {
+            let inside = |host: &&String| {
+                !host.contains(['*', '?']) && region.iter().any(|suffix| is_deeper(host, suffix))
+            };
+            entry.hosts().iter().filter(inside).cloned().collect()
+        }
+    };
+    (!hosts.is_empty()).then(|| entry.with_hosts(hosts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_deeper;
+
+    #[test]
+    fn deeper_hosts_have_two_labels_before_the_suffix() {
+        assert!(is_deeper("a.b.example.com", "example.com"));
+        assert!(is_deeper("*.b.example.com", "example.com"));
+        assert!(!is_deeper("a.example.com", "example.com"));
+        assert!(!is_deeper("example.com", "example.com"));
+        assert!(!is_deeper("a.bexample.com", "example.com"));
+    }
+}

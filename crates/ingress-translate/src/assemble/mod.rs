@@ -1,0 +1,325 @@
+//! Phase two: the fragments of all Ingresses of an AlbConfig become one gateway.
+
+mod canary;
+mod certificates;
+mod claims;
+mod guard;
+mod load_balancer;
+mod placement;
+mod sorting;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alb_model::{
+    Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
+    ServerGroupRef,
+};
+use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, validate};
+
+use crate::codes::Code;
+use crate::fragment::{Backend, Compiled};
+use crate::{Settings, secret::hex};
+
+/// A gateway, and what became of each Ingress.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assembled {
+    /// What the cloud should hold. Server groups have no servers yet: [`Assembled::backends`] says whose endpoints go
+    /// where.
+    pub gateway: Gateway,
+    /// Whether `spec.config` of the AlbConfig is valid. If not, the load balancer must not be touched.
+    pub accepted: bool,
+    /// Listeners that the AlbConfig lists but that cannot be built now: a field is wrong, or HTTPS has no certificate.
+    /// They are not in the gateway, and must be neither created nor deleted.
+    pub held: BTreeSet<(u16, ListenerProtocol)>,
+    /// The Service port behind each server group. The placeholder group has none.
+    pub backends: BTreeMap<ServerGroupKey, Backend>,
+    /// What each Ingress's paths got.
+    pub served: BTreeMap<ObjectRef, Vec<ServedRule>>,
+    /// Findings of this phase. Those of the first are in each [`Compiled::diagnostics`].
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What became of one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedRule {
+    /// Path of its field, such as `spec.rules[0].http.paths[1]`.
+    pub field: String,
+    /// Host; empty for every host.
+    pub host: String,
+    /// Path.
+    pub path: String,
+    /// Listeners that serve it.
+    pub listeners: BTreeSet<(u16, ListenerProtocol)>,
+    /// Who serves this host and path instead, if someone else owns it.
+    pub lost_to: Option<Origin>,
+}
+
+/// Key of the group that listeners fall back to. It has no servers; a rule that matches everything stands before it.
+pub const PLACEHOLDER: &str = "placeholder";
+
+/// Assembles the gateway of an AlbConfig from its Ingresses, in any order.
+pub fn assemble<'a>(
+    albconfig: &AlbConfig,
+    compiled: impl IntoIterator<Item = &'a Compiled>,
+    settings: &Settings,
+) -> Assembled {
+    let mut ingresses: Vec<&Compiled> = compiled.into_iter().collect();
+    ingresses.sort_by(|a, b| (a.created_s, &a.object).cmp(&(b.created_s, &b.object)));
+
+    let name = albconfig.metadata.name.clone().unwrap_or_default();
+    let mut assembly = Assembly {
+        albconfig,
+        settings,
+        object: ObjectRef::new("AlbConfig", "", name),
+        based: BTreeSet::new(),
+        out: Assembled::default(),
+    };
+    let listeners = assembly.albconfig();
+    for ingress in &ingresses {
+        let rules = ingress
+            .default_backend
+            .iter()
+            .chain(&ingress.rules)
+            .map(|rule| ServedRule {
+                field: rule.field.clone(),
+                host: rule.host.text(),
+                path: rule.path.text().to_owned(),
+                listeners: BTreeSet::new(),
+                lost_to: None,
+            });
+        assembly
+            .out
+            .served
+            .insert(ingress.object.clone(), rules.collect());
+    }
+    assembly.missing_listeners(&ingresses, &listeners);
+    for listener in listeners {
+        assembly.listener(listener, &ingresses);
+    }
+    assembly.canaries_without_base(&ingresses);
+    assembly.finish(&ingresses)
+}
+
+struct Assembly<'a> {
+    albconfig: &'a AlbConfig,
+    settings: &'a Settings,
+    object: ObjectRef,
+    /// Paths of canaries that found the path they belong to, on any listener.
+    based: BTreeSet<(ObjectRef, String)>,
+    out: Assembled,
+}
+
+impl<'a> Assembly<'a> {
+    fn report(
+        &mut self,
+        code: Code,
+        object: &ObjectRef,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        self.out.diagnostics.push(code.on(object, field, message));
+    }
+
+    /// Load balancer and listeners without rules, sorted by key. Listeners with a wrong field are held.
+    fn albconfig(&mut self) -> Vec<Listener> {
+        let errors = validate(self.albconfig);
+        self.out.accepted = !errors
+            .iter()
+            .any(|e| e.path.starts_with("spec.config") || e.path.starts_with("metadata"));
+        for error in &errors {
+            let object = self.object.clone();
+            self.report(Code::AlbConfigInvalid, &object, &error.path, &error.message);
+        }
+        self.out.gateway.load_balancer = load_balancer::load_balancer(self.albconfig, self.settings);
+        let mut listeners = BTreeMap::new();
+        for (index, spec) in self.albconfig.spec.listeners.iter().enumerate() {
+            let Some((listener, acl)) = load_balancer::listener(self.albconfig, spec) else {
+                continue;
+            };
+            let field = format!("spec.listeners[{index}]");
+            if !spec.a_script_config.is_empty() {
+                let object = self.object.clone();
+                let message = "scripts are not supported; manage them by other means or remove the field";
+                self.report(
+                    Code::FieldNotSupported,
+                    &object,
+                    format!("{field}.aScriptConfig"),
+                    message,
+                );
+            }
+            let is_own = |path: &str| {
+                path.strip_prefix(&field)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if errors.iter().any(|error| is_own(&error.path)) {
+                // The first of two listeners on one port is right; the second is the mistake.
+                if !listeners.contains_key(&listener.key()) {
+                    self.out.held.insert(listener.key());
+                }
+                continue;
+            }
+            self.out.gateway.acls.extend(acl);
+            listeners.entry(listener.key()).or_insert(listener);
+        }
+        listeners.into_values().collect()
+    }
+
+    /// Tells Ingresses that ask for a listener which the AlbConfig does not list.
+    fn missing_listeners(&mut self, ingresses: &[&Compiled], listeners: &[Listener]) {
+        for ingress in ingresses.iter().filter(|ingress| ingress.canary.is_none()) {
+            for key @ (port, protocol) in placement::wanted(ingress) {
+                if listeners.iter().any(|l| l.key() == key) || self.out.held.contains(&key) {
+                    continue;
+                }
+                let field = if ingress.listen.ports.is_some() {
+                    "metadata.annotations[alb.ingress.kubernetes.io/listen-ports]"
+                } else if ingress.listen.ssl_redirect {
+                    "metadata.annotations[alb.ingress.kubernetes.io/ssl-redirect]"
+                } else if protocol == ListenerProtocol::Http {
+                    "spec.rules"
+                } else {
+                    "spec.tls"
+                };
+                let message = format!(
+                    "AlbConfig {} has no listener for port {port}, protocol {protocol}; add it to spec.listeners",
+                    self.object.name
+                );
+                self.report(Code::ListenerNotFound, &ingress.object, field, message);
+            }
+        }
+    }
+
+    /// Fills one listener with certificates and rules and adds it to the gateway.
+    fn listener(&mut self, mut listener: Listener, ingresses: &[&'a Compiled]) {
+        let placed = placement::placed(ingresses, listener.key(), self.settings);
+        let certified = self.certificates(&mut listener, ingresses, placed);
+        if listener.protocol != ListenerProtocol::Http && listener.certificates.is_empty() {
+            let (port, protocol) = listener.key();
+            let (object, field) = (self.object.clone(), self.listener_field(&listener));
+            let message = format!(
+                "listener {port}/{protocol} has no certificate; add one here, or an Ingress with a TLS Secret. Until then \
+                 it is neither created nor deleted"
+            );
+            self.report(Code::ListenerHeld, &object, field, message);
+            self.out.held.insert(listener.key());
+            return;
+        }
+        let claims = self.claims(certified, &listener);
+        self.canaries_and_rules(&mut listener, ingresses, claims);
+        self.out.gateway.listeners.push(listener);
+    }
+
+    fn listener_field(&self, listener: &Listener) -> String {
+        let index = self.albconfig.spec.listeners.iter().position(|spec| {
+            spec.port_number() == Some(listener.port)
+                && spec.protocol.eq_ignore_ascii_case(listener.protocol.as_str())
+        });
+        format!("spec.listeners[{}]", index.unwrap_or_default())
+    }
+
+    /// Adds the server groups that rules refer to, and sorts what was found.
+    fn finish(mut self, ingresses: &[&Compiled]) -> Assembled {
+        let rules = self
+            .out
+            .gateway
+            .listeners
+            .iter()
+            .flat_map(|listener| &listener.rules);
+        let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(|action| action.server_groups()));
+        let used: BTreeSet<&ServerGroupKey> = groups
+            .filter_map(|group| match group {
+                ServerGroupRef::Managed(key) => Some(key),
+                ServerGroupRef::Id(_) => None,
+            })
+            .collect();
+        let mut backends = BTreeMap::new();
+        for (key, backend) in ingresses.iter().flat_map(|ingress| &ingress.backends) {
+            if used.contains(key) && !backends.contains_key(key) {
+                backends.insert(key.clone(), backend.clone());
+            }
+        }
+        let mut groups: BTreeMap<ServerGroupKey, ServerGroup> = backends
+            .iter()
+            .map(|(key, backend)| (key.clone(), self.server_group(key, backend)))
+            .collect();
+        groups.insert(ServerGroupKey(PLACEHOLDER.into()), self.placeholder());
+        self.out.gateway.server_groups = groups;
+        self.out.backends = backends;
+        self.out.diagnostics.sort_by(|a, b| {
+            (&a.object, &a.field, &a.code, &a.message).cmp(&(&b.object, &b.field, &b.code, &b.message))
+        });
+        self.out.diagnostics.dedup();
+        self.out
+    }
+
+    fn server_group(&self, key: &ServerGroupKey, backend: &Backend) -> ServerGroup {
+        let settings = &backend.settings;
+        let mut tags = load_balancer::owner_tags(&self.object.name, self.settings);
+        for (tag, value) in [
+            ("service_ns", backend.namespace.clone()),
+            ("service_name", backend.service.clone()),
+            ("service_port", backend.port.to_string()),
+        ] {
+            tags.insert(
+                format!("ingress.k8s.alibaba/{tag}"),
+                load_balancer::tag_value(&value),
+            );
+        }
+        ServerGroup {
+            id: None,
+            name: group_name(key, backend),
+            protocol: settings.protocol,
+            server_type: self.settings.server_type,
+            vpc_id: self.settings.vpc_id.clone(),
+            resource_group_id: settings.resource_group_id.clone(),
+            scheduler: settings.scheduler,
+            uch_query_key: settings.uch_query_key.clone(),
+            sticky: settings.sticky.clone(),
+            upstream_keepalive: settings.keepalive.unwrap_or(self.settings.upstream_keepalive),
+            cross_zone: None,
+            ipv6: backend.ipv6,
+            slow_start_s: settings.slow_start_s,
+            connection_drain_s: settings.connection_drain_s,
+            health_check: settings.health_check.clone(),
+            service_name: Some(backend.service.clone()),
+            tags,
+            servers: Vec::new(),
+        }
+    }
+
+    fn placeholder(&self) -> ServerGroup {
+        ServerGroup {
+            name: format!("{}-placeholder", self.object.name),
+            server_type: self.settings.server_type,
+            vpc_id: self.settings.vpc_id.clone(),
+            tags: load_balancer::owner_tags(&self.object.name, self.settings),
+            ..ServerGroup::default()
+        }
+    }
+}
+
+/// `namespace-service-port`, with a hash where settings differ or the name would be too long.
+fn group_name(key: &ServerGroupKey, backend: &Backend) -> String {
+    use sha2::{Digest, Sha256};
+    const MAX: usize = 128;
+    let name = key.0.replace('/', "-");
+    if name.chars().count() <= MAX {
+        return name;
+    }
+    let hash = hex(&Sha256::digest(&key.0));
+    let head: String = name
+        .chars()
+        .take(MAX - 18 - backend.port.to_string().len())
+        .collect();
+    format!("{head}-{}-{}", backend.port, &hash[..16])
+}
+
+/// The listeners an Ingress asks for.
+pub(crate) fn wanted_listeners(ingress: &Compiled) -> Vec<(u16, ListenerProtocol)> {
+    placement::wanted(ingress)
+}
+
+/// `namespace/name` of an AlbConfig, as tags and generated names have it.
+pub(crate) fn group_of(albconfig: &str) -> String {
+    format!("{GROUP_NAMESPACE}/{albconfig}")
+}

@@ -1,0 +1,98 @@
+//! Which paths go on which listener.
+
+use alb_model::ListenerProtocol;
+
+use crate::Settings;
+use crate::annotations::Listen;
+use crate::fragment::{Compiled, CompiledRule};
+
+type ListenerKey = (u16, ListenerProtocol);
+
+const HTTP: ListenerKey = (80, ListenerProtocol::Http);
+const HTTPS: ListenerKey = (443, ListenerProtocol::Https);
+
+/// Whether `spec.tls` lists the host of a rule. Entries without hosts mean all of them.
+pub(super) fn in_tls(ingress: &Compiled, rule: &CompiledRule) -> bool {
+    let host = rule.host.text();
+    ingress
+        .tls
+        .iter()
+        .any(|entry| entry.hosts.is_empty() || entry.hosts.contains(&host))
+}
+
+/// The listeners an Ingress asks for: `listen-ports`; else 443/HTTPS for hosts in `spec.tls` and 80/HTTP for all others.
+/// `ssl-redirect` adds both, one to redirect from and one to redirect to.
+pub(super) fn wanted(ingress: &Compiled) -> Vec<ListenerKey> {
+    let Listen { ports, ssl_redirect } = &ingress.listen;
+    let mut keys = match ports {
+        Some(ports) => ports.clone(),
+        None if *ssl_redirect => vec![HTTP, HTTPS],
+        None if ingress.tls.is_empty() => vec![HTTP],
+        None => {
+            let named = |rule: &&CompiledRule| !rule.host.text().is_empty();
+            let uncovered = ingress
+                .rules
+                .iter()
+                .filter(named)
+                .any(|rule| !in_tls(ingress, rule));
+            if uncovered { vec![HTTP, HTTPS] } else { vec![HTTPS] }
+        }
+    };
+    if *ssl_redirect && !keys.contains(&HTTP) && !keys.is_empty() {
+        keys.push(HTTP);
+    }
+    keys
+}
+
+/// One path on one listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim<'a> {
+    pub(super) ingress: &'a Compiled,
+    pub(super) rule: &'a CompiledRule,
+    /// `spec.defaultBackend`: it comes after all rules.
+    pub(super) is_default: bool,
+}
+
+/// The paths that belong on a listener, oldest Ingress first. Canaries follow the Ingress they belong to and are not
+/// here.
+pub(super) fn placed<'a>(
+    ingresses: &[&'a Compiled],
+    key: ListenerKey,
+    settings: &Settings,
+) -> Vec<Claim<'a>> {
+    let mut claims = Vec::new();
+    for ingress in ingresses
+        .iter()
+        .copied()
+        .filter(|ingress| ingress.canary.is_none())
+    {
+        let wanted = wanted(ingress);
+        let explicit = ingress.listen.ports.is_some() || ingress.listen.ssl_redirect;
+        let on_http_too = settings.tls_hosts_on_http && !explicit && key == HTTP;
+        if !wanted.contains(&key) && !on_http_too {
+            continue;
+        }
+        let fits = |rule: &CompiledRule| {
+            if explicit || rule.host.text().is_empty() || ingress.tls.is_empty() {
+                return true;
+            }
+            match key.1 {
+                ListenerProtocol::Http => settings.tls_hosts_on_http || !in_tls(ingress, rule),
+                ListenerProtocol::Https | ListenerProtocol::Quic => in_tls(ingress, rule),
+            }
+        };
+        let default = ingress.default_backend.iter().map(|rule| (rule, true));
+        let rules = ingress.rules.iter().map(|rule| (rule, false));
+        claims.extend(
+            rules
+                .chain(default)
+                .filter(|(rule, _)| fits(rule))
+                .map(|(rule, is_default)| Claim {
+                    ingress,
+                    rule,
+                    is_default,
+                }),
+        );
+    }
+    claims
+}

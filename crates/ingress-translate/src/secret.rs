@@ -1,0 +1,155 @@
+//! Certificates from Secrets of type `kubernetes.io/tls`.
+
+use alb_model::{CertificateKey, ObjectRef};
+use k8s_openapi::api::core::v1::Secret;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// What a translation needs to know of a TLS Secret. Key material is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSecret {
+    /// The Secret.
+    pub object: ObjectRef,
+    /// Its `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Names the certificate is valid for: subject alternative names, else the common name; lower-case, sorted.
+    pub domains: Vec<String>,
+    /// End of validity, Unix seconds.
+    pub not_after_s: i64,
+    /// Lower-case hex SHA-256 over certificate chain and key.
+    pub fingerprint: String,
+}
+
+/// Why a Secret holds no usable certificate. Messages never contain key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsSecretError {
+    /// The Secret's type says that it holds something else.
+    #[error("is of type {0:?}; a TLS Secret has type kubernetes.io/tls")]
+    Type(String),
+    /// An entry of `data` is missing or empty.
+    #[error("has no {0} in data")]
+    Missing(&'static str),
+    /// `tls.crt` is no PEM certificate chain.
+    #[error("tls.crt holds no PEM certificate: {0}")]
+    Certificate(String),
+    /// `tls.key` is no PEM private key.
+    #[error("tls.key holds no PEM private key in PKCS#8, PKCS#1 or SEC1 form")]
+    Key,
+    /// The certificate names no domain.
+    #[error("the certificate in tls.crt is valid for no DNS name")]
+    NoDomain,
+}
+
+/// Reads certificate and key of a Secret.
+///
+/// Whether the key belongs to the certificate is left to the certificate service, which refuses a wrong pair on upload;
+/// whether the certificate has expired is left to the caller, who has a clock.
+pub fn parse_tls_secret(secret: &Secret) -> Result<TlsSecret, TlsSecretError> {
+    if let Some(type_) = secret.type_.as_deref()
+        && !matches!(type_, "kubernetes.io/tls" | "Opaque" | "")
+    {
+        return Err(TlsSecretError::Type(type_.to_owned()));
+    }
+    let entry = |key: &'static str| {
+        let data = secret.data.as_ref().and_then(|data| data.get(key));
+        data.map(|bytes| bytes.0.as_slice())
+            .filter(|bytes| !bytes.is_empty())
+            .ok_or(TlsSecretError::Missing(key))
+    };
+    let (chain, key) = (entry("tls.crt")?, entry("tls.key")?);
+    let leaf =
+        CertificateDer::from_pem_slice(chain).map_err(|e| TlsSecretError::Certificate(e.to_string()))?;
+    // The error of a broken key could quote it.
+    PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsSecretError::Key)?;
+    let (_, leaf) =
+        X509Certificate::from_der(&leaf).map_err(|e| TlsSecretError::Certificate(e.to_string()))?;
+    let domains = domains(&leaf);
+    if domains.is_empty() {
+        return Err(TlsSecretError::NoDomain);
+    }
+    let mut hash = Sha256::new();
+    hash.update(chain);
+    hash.update([0]);
+    hash.update(key);
+    let metadata = &secret.metadata;
+    Ok(TlsSecret {
+        object: ObjectRef::new(
+            "Secret",
+            metadata.namespace.clone().unwrap_or_default(),
+            metadata.name.clone().unwrap_or_default(),
+        ),
+        resource_version: metadata.resource_version.clone().unwrap_or_default(),
+        domains,
+        not_after_s: leaf.validity().not_after.timestamp(),
+        fingerprint: hex(&hash.finalize()),
+    })
+}
+
+fn domains(leaf: &X509Certificate<'_>) -> Vec<String> {
+    let alternative = leaf.subject_alternative_name().ok().flatten();
+    let names = alternative.iter().flat_map(|san| &san.value.general_names);
+    let mut domains: Vec<String> = names
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect();
+    if domains.is_empty() {
+        let common = leaf
+            .subject()
+            .iter_common_name()
+            .filter_map(|name| name.as_str().ok());
+        domains.extend(common.map(str::to_ascii_lowercase));
+    }
+    domains.sort();
+    domains.dedup();
+    domains
+}
+
+/// Whether a name in a certificate is valid for a host. `*.a.b` covers exactly one label; a wildcard host is covered only
+/// by the same wildcard.
+pub fn covers(domain: &str, host: &str) -> bool {
+    if domain.eq_ignore_ascii_case(host) {
+        return true;
+    }
+    let (Some(suffix), Some((label, rest))) = (domain.strip_prefix("*."), host.split_once('.')) else {
+        return false;
+    };
+    !label.is_empty() && label != "*" && rest.eq_ignore_ascii_case(suffix)
+}
+
+impl TlsSecret {
+    /// Whether the certificate is valid for a host.
+    pub fn covers(&self, host: &str) -> bool {
+        self.domains.iter().any(|domain| covers(domain, host))
+    }
+
+    /// Name of the certificate in a gateway: `<namespace>-<secret>-<6 hex digits of a hash of cluster and content>`, at
+    /// most 64 characters. It changes when the content changes.
+    pub fn key(&self, cluster_id: &str) -> CertificateKey {
+        let mut hash = Sha256::new();
+        for part in [
+            cluster_id,
+            &self.object.namespace,
+            &self.object.name,
+            &self.fingerprint,
+        ] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let name = format!("{}-{}", self.object.namespace, self.object.name);
+        let name: String = name.chars().take(57).collect();
+        CertificateKey(format!("{name}-{}", &hex(&hash.finalize())[..6]))
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes
+        .iter()
+        .flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
+    digits.map(char::from).collect()
+}

@@ -1,0 +1,50 @@
+//! What a translation depends on besides Kubernetes objects.
+
+use alb_model::ServerGroupType;
+use albconfig_crd::CONTROLLER_NAME;
+
+/// Settings of a translation, the same for all gateways of one controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Id of the cluster; part of ownership tags, generated names and certificate names.
+    pub cluster_id: String,
+    /// `spec.controller` of the IngressClasses that are ours.
+    pub controller_name: String,
+    /// Class that an Ingress may name by the annotation `kubernetes.io/ingress.class` even when no IngressClass object
+    /// of that name exists.
+    pub class_name: String,
+    /// AlbConfig of Ingresses whose class names none.
+    pub default_albconfig: String,
+    /// VPC of the cluster (`vpc-…`).
+    pub vpc_id: String,
+    /// Kind of servers in new server groups. Only [`ServerGroupType::Ip`] is filled from EndpointSlices.
+    pub server_type: ServerGroupType,
+    /// Serve hosts listed in `spec.tls` on plain HTTP too. The managed ALB Ingress Controller does not, unless
+    /// `listen-ports` says so; the Kubernetes Ingress conformance suite expects it.
+    pub tls_hosts_on_http: bool,
+    /// Accept hosts without a dot. ALB's documentation refuses them; the Kubernetes Ingress conformance suite uses
+    /// them.
+    pub hosts_without_dot: bool,
+    /// Keep connections to servers open unless `backend-keepalive` says otherwise. On for new server groups in the
+    /// managed controller since 2.16.0.
+    pub upstream_keepalive: bool,
+    /// Most rules that wildcard guards may add to one listener. Guards keep a wildcard host to one label.
+    pub max_guard_rules: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cluster_id: String::new(),
+            controller_name: CONTROLLER_NAME.into(),
+            class_name: "alb".into(),
+            default_albconfig: "default".into(),
+            vpc_id: String::new(),
+            server_type: ServerGroupType::Ip,
+            tls_hosts_on_http: false,
+            hosts_without_dot: false,
+            upstream_keepalive: false,
+            max_guard_rules: 1000,
+        }
+    }
+}
