@@ -44,7 +44,7 @@
 //! use alb_api::Client;
 //! use alb_api::alb::{DeleteRules, ListRules};
 //!
-//! // Credentials come from the environment unless a provider is given.
+//! // Credentials come from where the environment says, unless a provider is given.
 //! let client = Client::builder("cn-hangzhou").user_agent("my-controller/1.0").build()?;
 //! let list = ListRules { listener_ids: vec!["lsn-1".into()], ..Default::default() };
 //! let rules = client.all_pages(list).await?;

@@ -15,7 +15,7 @@ use alb_api::alb::{
 };
 use alb_api::cas::{ListUserCertificateOrder, UploadUserCertificate};
 use alb_api::vpc::DescribeVSwitches;
-use alb_api::{Client, Credentials, Error, ErrorClass, Product, StaticCredentials};
+use alb_api::{Client, ClientBuilder, Credentials, Error, ErrorClass, Product, StaticCredentials};
 use serde_json::json;
 use server::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, Reply, SECURITY_TOKEN, Server};
 
@@ -51,7 +51,10 @@ async fn requests_are_signed_posts_with_parameters_in_their_places() {
 
     let request = server.requests().remove(0);
     assert_eq!(request.headers["authorization"], request.expected_authorization());
-    assert_eq!(request.headers["x-acs-action"], "CreateRules");
+    assert_eq!(
+        (request.target.as_str(), request.action()),
+        ("POST /", "CreateRules")
+    );
     assert_eq!(request.headers["x-acs-version"], "2020-06-16");
     assert_eq!(request.headers["x-acs-security-token"], SECURITY_TOKEN);
     assert_eq!(request.headers["x-acs-accesskey-id"], ACCESS_KEY_ID);
@@ -471,6 +474,29 @@ async fn common_mistakes_come_with_the_next_step() {
     for (code, step) in cases {
         let text = client.send(&delete_rules()).await.unwrap_err().to_string();
         assert!(text.contains(step), "{code}: {text}");
+    }
+}
+
+#[test]
+fn endpoints_follow_from_region_and_network() {
+    let shown = |builder: ClientBuilder| {
+        let credentials = StaticCredentials::new(Credentials::new("id", "secret"));
+        format!("{:?}", builder.credentials(credentials).build().unwrap())
+    };
+    let public = shown(Client::builder("cn-hangzhou"));
+    for endpoint in [
+        "https://alb.cn-hangzhou.aliyuncs.com",
+        "https://vpc.cn-hangzhou.aliyuncs.com",
+        "https://cas.aliyuncs.com",
+    ] {
+        assert!(public.contains(endpoint), "{endpoint} is not in {public}");
+    }
+    let private = shown(Client::builder("cn-hangzhou").vpc_network(true));
+    for endpoint in [
+        "https://alb-vpc.cn-hangzhou.aliyuncs.com",
+        "https://vpc-vpc.cn-hangzhou.aliyuncs.com",
+    ] {
+        assert!(private.contains(endpoint), "{endpoint} is not in {private}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::endpoint::Endpoint;
 use super::{Client, HttpsTransport, Inner, Transport};
-use crate::credentials::{CredentialsProvider, EnvironmentCredentials};
+use crate::credentials::{CredentialsProvider, DefaultCredentials};
 use crate::{Error, Product};
 
 /// Builds a [`Client`].
@@ -61,7 +61,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Where credentials come from; the environment by default.
+    /// Where credentials come from; [`DefaultCredentials`] by default.
     pub fn credentials(mut self, provider: impl CredentialsProvider) -> Self {
         self.credentials = Some(Arc::new(provider));
         self
@@ -132,9 +132,10 @@ impl ClientBuilder {
                 )?)
             }
         };
-        let credentials = self
-            .credentials
-            .unwrap_or_else(|| Arc::new(EnvironmentCredentials::from_env()));
+        let credentials = match self.credentials {
+            Some(credentials) => credentials,
+            None => Arc::new(DefaultCredentials::from_env()?),
+        };
         Ok(Client {
             inner: Arc::new(Inner {
                 region: self.region,

@@ -7,7 +7,7 @@ use crate::Error;
 
 /// Scheme and host of a product.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     https: bool,
     /// Host and, unless it is the scheme's own, port: what the `host` header says.
     host: String,
@@ -22,7 +22,7 @@ impl fmt::Debug for Endpoint {
 
 impl Endpoint {
     /// An HTTPS endpoint by host name.
-    pub(super) fn https(host: String) -> Self {
+    pub(crate) fn https(host: String) -> Self {
         Self {
             https: true,
             host,
@@ -31,7 +31,7 @@ impl Endpoint {
     }
 
     /// Reads `https://host[:port]`; plain `http` is for loopback hosts only, since requests hold secrets.
-    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let wrong =
             |why: &str| Error::Configuration(format!("endpoint {url:?} {why}; write https://host[:port]"));
         let uri: http::Uri = url.trim().parse().map_err(|_| wrong("is not a URL"))?;
@@ -67,19 +67,19 @@ impl Endpoint {
         })
     }
 
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    pub(crate) fn is_https(&self) -> bool {
         self.https
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
 
-    pub(super) fn url(&self, query: &str) -> String {
+    pub(crate) fn url(&self, query: &str) -> String {
         format!("{}://{}/?{query}", self.scheme(), self.host)
     }
 

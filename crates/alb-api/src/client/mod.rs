@@ -18,7 +18,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 pub use builder::ClientBuilder;
-use endpoint::Endpoint;
+pub(crate) use endpoint::Endpoint;
 pub use transport::{HttpsTransport, Transport};
 
 use crate::credentials::{Credentials, CredentialsProvider};

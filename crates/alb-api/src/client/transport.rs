@@ -37,7 +37,8 @@ pub struct HttpsTransport {
 }
 
 impl HttpsTransport {
-    pub(super) fn new(
+    /// `https` says whether TLS is needed at all, `proxy` whether one may be used.
+    pub(crate) fn new(
         connect_timeout: Duration,
         https: bool,
         proxy: bool,

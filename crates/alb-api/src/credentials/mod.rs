@@ -1,10 +1,31 @@
 //! AccessKeys and where they come from.
 
+#[cfg(feature = "client")]
+mod cache;
+#[cfg(feature = "client")]
+mod default;
+#[cfg(feature = "client")]
+mod ecs_role;
+#[cfg(feature = "client")]
+mod fetch;
+#[cfg(feature = "client")]
+mod oidc;
+#[cfg(feature = "client")]
+mod profile;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+#[cfg(feature = "client")]
+pub use default::DefaultCredentials;
+#[cfg(feature = "client")]
+pub use ecs_role::{EcsRoleConfig, EcsRoleCredentials};
+#[cfg(feature = "client")]
+pub use oidc::{OidcConfig, OidcCredentials};
+#[cfg(feature = "client")]
+pub use profile::ProfileCredentials;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::CredentialsError;

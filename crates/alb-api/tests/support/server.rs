@@ -19,6 +19,8 @@ pub(crate) const SECURITY_TOKEN: &str = "the-token/of+the=test";
 pub(crate) struct Request {
     /// Which request it is, from 0.
     pub(crate) number: usize,
+    /// Method and path, such as `POST /`.
+    pub(crate) target: String,
     pub(crate) headers: BTreeMap<String, String>,
     /// Query parameters.
     pub(crate) query: BTreeMap<String, String>,
@@ -191,7 +193,10 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     };
     let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
     let mut lines = head.lines();
-    let target = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let (method, rest) = lines.next().unwrap().split_once(' ').unwrap();
+    let target = rest.split(' ').next().unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (target, query) = (format!("{method} {path}"), query.to_owned());
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -206,10 +211,10 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     }
     let body = String::from_utf8(buffer.drain(..length).collect()).unwrap();
     let pairs = |text: &str| decode_pairs(text).unwrap().into_iter().collect();
-    let query = target.split_once('?').map_or("", |(_, query)| query);
     Some(Request {
         number: 0,
-        query: pairs(query),
+        target,
+        query: pairs(&query),
         form: pairs(&body),
         headers,
         body,
