@@ -4,7 +4,8 @@ use crate::Sensitive;
 use crate::operation::{operations, shapes};
 
 operations! { Cas;
-    /// Uploads a certificate. Names are unique in an account.
+    /// Uploads a certificate. Names are unique in an account. All parameters, the private key too, travel in the query
+    /// string, as the API documents it: keep URLs out of the logs of proxies on the way.
     UploadUserCertificate: Create -> UploadUserCertificateResponse {
         /// Name, at most 64 characters.
         name: String,

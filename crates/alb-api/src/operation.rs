@@ -47,8 +47,8 @@ impl Product {
 
     /// Host name of the public endpoint in a region, such as `alb.cn-hangzhou.aliyuncs.com`.
     ///
-    /// CAS has one endpoint for the China site and most regions, and one in Singapore for the international site
-    /// (regions outside of China are served by the account's site; override the endpoint where that differs).
+    /// CAS has one central endpoint for the China site, which serves most regions. Accounts of the international site
+    /// reach it at `cas.ap-southeast-1.aliyuncs.com`, which has to be set as an endpoint.
     pub fn host(self, region: &str) -> String {
         match self {
             Self::Cas => "cas.aliyuncs.com".to_owned(),

@@ -12,7 +12,8 @@ changes! { Alb;
         servers: Vec<BackendServer>,
     }
 
-    /// Removes servers; limits as for [`AddServersToServerGroup`].
+    /// Removes servers; limits as for [`AddServersToServerGroup`]. The list travels in the query string, where 200
+    /// servers make some 26 kB; whether every gateway on the way takes that is not documented.
     RemoveServersFromServerGroup: Delete -> JobResponse {
         /// Server group id.
         server_group_id: String,

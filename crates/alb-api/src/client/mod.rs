@@ -70,7 +70,7 @@ impl Client {
     /// Sends one request and reads its answer.
     ///
     /// A `ClientToken` that is not set gets a random value, which protects against doubling on the way, but not against
-    /// a second `send`: who repeats sets the token.
+    /// a second `send`: who repeats sets a token, see [`new_client_token`].
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Response, Error> {
         let action = Action::of::<O>();
         let mut parameters = parameters(operation)?;
@@ -197,6 +197,11 @@ fn add_unless_set(parameters: &mut Parameters, name: &str, value: impl FnOnce() 
         parameters.query.push((name.to_owned(), value()));
         parameters.query.sort();
     }
+}
+
+/// A fresh `ClientToken`, for those who may have to repeat a request with the same one.
+pub fn new_client_token() -> String {
+    random_token()
 }
 
 /// 128 random bits as text: a nonce, or a ClientToken.
