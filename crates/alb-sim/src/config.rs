@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use alb_model::{Edition, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::AddressEntries;
@@ -229,78 +230,85 @@ pub struct Throttle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerEdition {
     /// Basic edition.
-    pub basic: u32,
+    pub basic: usize,
     /// Standard edition.
-    pub standard: u32,
+    pub standard: usize,
     /// Standard edition with WAF.
-    pub standard_with_waf: u32,
+    pub standard_with_waf: usize,
 }
 
 impl PerEdition {
-    const fn new(basic: u32, standard: u32) -> Self {
+    /// The defaults of a quota that depends on the edition.
+    fn of_quota(quota: impl Fn(Edition) -> limits::Quota) -> Self {
         Self {
-            basic,
-            standard,
-            standard_with_waf: standard,
+            basic: quota(Edition::Basic).default,
+            standard: quota(Edition::Standard).default,
+            standard_with_waf: quota(Edition::StandardWithWaf).default,
+        }
+    }
+
+    /// The same for all editions.
+    pub fn all(limit: usize) -> Self {
+        Self {
+            basic: limit,
+            standard: limit,
+            standard_with_waf: limit,
         }
     }
 
     /// The limit of `edition`.
-    pub fn of(&self, edition: alb_model::Edition) -> u32 {
+    pub fn of(&self, edition: Edition) -> usize {
         match edition {
-            alb_model::Edition::Basic => self.basic,
-            alb_model::Edition::Standard => self.standard,
-            alb_model::Edition::StandardWithWaf => self.standard_with_waf,
+            Edition::Basic => self.basic,
+            Edition::Standard => self.standard,
+            Edition::StandardWithWaf => self.standard_with_waf,
         }
     }
 }
 
-/// How much may exist. The defaults are the documented default quotas (ALB documentation: "Quotas and limits"). A
-/// rule, certificate or server counts once for each listener or rule that refers to it.
+/// How much may exist. The defaults are those of [`alb_model::limits`]. A rule, certificate or server counts once for
+/// each listener or rule that refers to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
-    /// Load balancers in the region (60).
-    pub load_balancers: u32,
+    /// Load balancers in the region.
+    pub load_balancers: usize,
     /// Server groups in the region (3000).
-    pub server_groups: u32,
+    pub server_groups: usize,
     /// ACLs in the region (1000).
-    pub acls: u32,
-    /// Listeners of a load balancer (50).
+    pub acls: usize,
+    /// Listeners of a load balancer.
     pub listeners_per_load_balancer: PerEdition,
-    /// Rules of a load balancer over all its listeners (Basic 10, Standard 100).
+    /// Rules of a load balancer, over all its listeners and both directions.
     pub rules_per_load_balancer: PerEdition,
-    /// Certificates of a load balancer beyond each listener's default one (Basic 10, Standard 25).
-    pub extra_certificates_per_load_balancer: PerEdition,
-    /// Servers of a load balancer (Basic 200, Standard 1000).
+    /// Certificates of a load balancer beyond the default one of each listener.
+    pub certificates_per_load_balancer: PerEdition,
+    /// Servers of a load balancer.
     pub servers_per_load_balancer: PerEdition,
-    /// Servers of a server group (1000).
-    pub servers_per_server_group: u32,
-    /// Server groups that one server may be in (200).
-    pub server_groups_per_server: u32,
-    /// Listeners and rules that may refer to one server group (50).
-    pub references_per_server_group: u32,
-    /// Entries of an ACL (500).
-    pub entries_per_acl: u32,
-    /// ACLs of a listener (3).
-    pub acls_per_listener: u32,
+    /// Servers of a server group.
+    pub servers_per_server_group: usize,
+    /// Server groups that one server may be in.
+    pub groups_per_server: usize,
+    /// Listeners and rules that may refer to one server group.
+    pub references_per_server_group: usize,
+    /// Entries of an ACL.
+    pub entries_per_acl: usize,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
         Self {
-            load_balancers: 60,
+            load_balancers: limits::LOAD_BALANCERS_PER_REGION.default,
             server_groups: 3000,
             acls: 1000,
-            listeners_per_load_balancer: PerEdition::new(50, 50),
-            rules_per_load_balancer: PerEdition::new(10, 100),
-            extra_certificates_per_load_balancer: PerEdition::new(10, 25),
-            servers_per_load_balancer: PerEdition::new(200, 1000),
-            servers_per_server_group: 1000,
-            server_groups_per_server: 200,
-            references_per_server_group: 50,
-            entries_per_acl: 500,
-            acls_per_listener: 3,
+            listeners_per_load_balancer: PerEdition::of_quota(limits::listeners_per_load_balancer),
+            rules_per_load_balancer: PerEdition::of_quota(limits::rules_per_load_balancer),
+            certificates_per_load_balancer: PerEdition::of_quota(limits::certificates_per_load_balancer),
+            servers_per_load_balancer: PerEdition::of_quota(limits::servers_per_load_balancer),
+            servers_per_server_group: limits::SERVERS_PER_SERVER_GROUP,
+            groups_per_server: limits::GROUPS_PER_SERVER.default,
+            references_per_server_group: limits::REFERENCES_PER_SERVER_GROUP.default,
+            entries_per_acl: limits::ENTRIES_PER_ACL,
         }
     }
 }

@@ -81,7 +81,7 @@ impl ApiError {
         )
     }
 
-    pub(crate) fn quota(name: &str, used: usize, limit: u32) -> Self {
+    pub(crate) fn quota(name: &str, used: usize, limit: usize) -> Self {
         Self::bad_request(
             format!("QuotaExceeded.{name}"),
             format!("The quota of {name} is exceeded, usage {used}/{limit}."),
@@ -89,7 +89,10 @@ impl ApiError {
     }
 
     pub(crate) fn mismatch(what: &str, a: &str, b: &str) -> Self {
-        Self::bad_request(format!("Mismatch.{what}"), format!("The {a} and {b} are mismatched."))
+        Self::bad_request(
+            format!("Mismatch.{what}"),
+            format!("The {a} and {b} are mismatched."),
+        )
     }
 
     pub(crate) fn denied(reason: &str, message: impl Into<String>) -> Self {
@@ -119,7 +122,11 @@ mod tests {
     fn the_code_names_the_leaf_and_the_message_the_whole_path() {
         let error = ApiError::illegal("Rules.1.RuleConditions.2.HostConfig.Values.3", "too short");
         assert_eq!(error.code, "IllegalParam.Values");
-        assert!(error.message.contains("Rules.1.RuleConditions.2.HostConfig.Values.3"));
+        assert!(
+            error
+                .message
+                .contains("Rules.1.RuleConditions.2.HostConfig.Values.3")
+        );
         assert_eq!(ApiError::missing("ListenerId").code, "MissingParam.ListenerId");
     }
 }

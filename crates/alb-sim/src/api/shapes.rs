@@ -71,14 +71,16 @@ fn relax(action: &str, request: &mut Value) {
         condition.insert("SourceIpConfig".into(), config);
     }
     // CoverEnabled is documented for updates; controllers send it on creation too.
-    for actions in match action {
-        "CreateRule" => Some(&mut request["RuleActions!"]),
-        "CreateRules" => Some(&mut request["Rules!"][0]["RuleActions!"]),
-        _ => None,
-    } {
-        if let Some(config) = actions[0]["InsertHeaderConfig"].as_object_mut() {
-            config.insert("CoverEnabled".into(), "bool".into());
-        }
+    let actions = match action {
+        "CreateRule" => &mut request["RuleActions!"],
+        "CreateRules" => &mut request["Rules!"][0]["RuleActions!"],
+        _ => &mut Value::Null,
+    };
+    if let Some(config) = actions
+        .pointer_mut("/0/InsertHeaderConfig")
+        .and_then(Value::as_object_mut)
+    {
+        config.insert("CoverEnabled".into(), "bool".into());
     }
     // The upgrade can be switched off without naming a listener.
     if let Some(quic) = request.get_mut("QuicConfig").and_then(Value::as_object_mut)
@@ -96,7 +98,10 @@ pub(crate) fn operation(product: &str, action: &str) -> Option<&'static Operatio
 /// Names of the operations whose shape is known.
 #[cfg(test)]
 pub(crate) fn actions(product: &str) -> impl Iterator<Item = &'static str> {
-    SHAPES.get(product).into_iter().flat_map(|o| o.keys().map(String::as_str))
+    SHAPES
+        .get(product)
+        .into_iter()
+        .flat_map(|o| o.keys().map(String::as_str))
 }
 
 impl Shape {
@@ -120,6 +125,11 @@ impl Shape {
             Value::String(name) if name == "bool" => Self::Boolean,
             _ => Self::Text,
         }
+    }
+
+    /// Whether a structure has a field of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        matches!(self, Self::Struct(fields) if fields.contains_key(name))
     }
 
     /// Builds the typed tree of flat parameters (`Rules.1.Priority=10`).
@@ -285,7 +295,10 @@ mod tests {
     use super::*;
 
     fn parse(action: &str, params: &[(&str, &str)]) -> ApiResult<Value> {
-        let flat = params.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let flat = params
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         operation("alb-2020-06-16", action).unwrap().request.parse(&flat)
     }
 
@@ -320,18 +333,38 @@ mod tests {
         let cases: &[(&str, &[(&str, &str)], &str)] = &[
             ("DeleteListener", &[], "MissingParam.ListenerId"),
             ("DeleteListener", &[("ListenerId", "")], "MissingParam.ListenerId"),
-            ("DeleteListener", &[("ListenerId", "x"), ("listenerid", "x")], "IllegalParam.listenerid"),
-            ("DeleteListener", &[("ListenerId.1", "x")], "IllegalParam.ListenerId"),
+            (
+                "DeleteListener",
+                &[("ListenerId", "x"), ("listenerid", "x")],
+                "IllegalParam.listenerid",
+            ),
+            (
+                "DeleteListener",
+                &[("ListenerId.1", "x")],
+                "IllegalParam.ListenerId",
+            ),
             ("DeleteRules", &[("RuleIds", "x")], "IllegalParam.RuleIds"),
             ("DeleteRules", &[("RuleIds.0", "x")], "IllegalParam.RuleIds"),
             ("DeleteRules", &[("RuleIds.a", "x")], "IllegalParam.a"),
             ("ListRules", &[("MaxResults", "many")], "IllegalParam.MaxResults"),
-            ("DeleteListener", &[("ListenerId", "x"), ("DryRun", "yes")], "IllegalParam.DryRun"),
+            (
+                "DeleteListener",
+                &[("ListenerId", "x"), ("DryRun", "yes")],
+                "IllegalParam.DryRun",
+            ),
             ("DeleteListener", &[("ListenerId..x", "x")], "IllegalParam.x"),
-            ("CreateRules", &[("ListenerId", "x"), ("Rules.1.RuleName", "r")], "MissingParam.Priority"),
+            (
+                "CreateRules",
+                &[("ListenerId", "x"), ("Rules.1.RuleName", "r")],
+                "MissingParam.Priority",
+            ),
         ];
         for (action, params, code) in cases {
-            assert_eq!(parse(action, params).unwrap_err().code, *code, "{action} {params:?}");
+            assert_eq!(
+                parse(action, params).unwrap_err().code,
+                *code,
+                "{action} {params:?}"
+            );
         }
         let deep = vec!["a"; 100].join(".");
         assert!(parse("ListRules", &[(&deep, "x")]).is_err());

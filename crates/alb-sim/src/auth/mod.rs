@@ -53,13 +53,16 @@ pub(crate) fn verify(
             "The request is not signed: send header Authorization (ACS3-HMAC-SHA256) or parameter Signature (HMAC-SHA1).",
         ));
     };
-    let key = keys.iter().find(|key| key.id == claim.access_key_id).ok_or_else(|| {
-        ApiError::new(
-            StatusCode::NOT_FOUND,
-            "InvalidAccessKeyId.NotFound",
-            "Specified access key is not found.",
-        )
-    })?;
+    let key = keys
+        .iter()
+        .find(|key| key.id == claim.access_key_id)
+        .ok_or_else(|| {
+            ApiError::new(
+                StatusCode::NOT_FOUND,
+                "InvalidAccessKeyId.NotFound",
+                "Specified access key is not found.",
+            )
+        })?;
     check_token(key, claim.security_token.as_deref())?;
     check_date(&claim.date, now)?;
     if !claim.matches(&key.secret) {
@@ -146,7 +149,11 @@ fn query_or_form<'a>(request: &SignedRequest<'a>, name: &str) -> Option<&'a str>
 }
 
 /// RFC 3986 unreserved characters stay, all else is escaped.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
@@ -170,10 +177,12 @@ fn canonical_query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> S
     text
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

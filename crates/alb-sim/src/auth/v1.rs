@@ -13,7 +13,12 @@ pub(super) fn read(request: &SignedRequest<'_>) -> ApiResult<Claim> {
         query_or_form(request, name)
             .filter(|value| !value.is_empty())
             .map(str::to_owned)
-            .ok_or_else(|| ApiError::bad_request(format!("Missing{name}"), format!("{name} is mandatory for this action.")))
+            .ok_or_else(|| {
+                ApiError::bad_request(
+                    format!("Missing{name}"),
+                    format!("{name} is mandatory for this action."),
+                )
+            })
     };
     for (name, only) in [("SignatureMethod", "HMAC-SHA1"), ("SignatureVersion", "1.0")] {
         let value = required(name)?;

@@ -41,7 +41,8 @@ pub(super) fn read(request: &SignedRequest<'_>) -> ApiResult<Claim> {
             .filter(|value| !value.is_empty())
             .ok_or_else(|| incomplete(&format!("Authorization has no {name}")))
     };
-    let (access_key_id, signed, signature) = (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
+    let (access_key_id, signed, signature) =
+        (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
 
     let signed: Vec<&str> = signed.split(';').collect();
     check_signed_headers(request.headers, &signed)?;
@@ -111,7 +112,11 @@ fn canonical_request(request: &SignedRequest<'_>, signed: &[&str], payload_hash:
         canonical_headers.push_str(&values.join(","));
         canonical_headers.push('\n');
     }
-    let path = if request.path.is_empty() { "/" } else { request.path };
+    let path = if request.path.is_empty() {
+        "/"
+    } else {
+        request.path
+    };
     format!(
         "{}\n{path}\n{query}\n{canonical_headers}\n{}\n{payload_hash}",
         request.method,
@@ -288,7 +293,10 @@ mod tests {
         assert_eq!(refused(&missing, vector.body), incomplete);
         let mut other = headers(vector);
         other.insert("authorization", HeaderValue::from_static("Basic eA=="));
-        assert_eq!(refused(&other, vector.body).as_deref(), Some("InvalidSignatureMethod"));
+        assert_eq!(
+            refused(&other, vector.body).as_deref(),
+            Some("InvalidSignatureMethod")
+        );
         let mut empty = headers(vector);
         empty.insert("authorization", HeaderValue::from_static(ALGORITHM));
         assert_eq!(refused(&empty, vector.body), incomplete);

@@ -91,3 +91,34 @@ wire! {
         tracing_type: String,
     }
 }
+
+impl ListenerAttributes {
+    /// The server group of the default action.
+    pub(crate) fn default_group(&self) -> Option<&str> {
+        let action = self.default_actions.as_ref()?.first()?;
+        let tuples = action
+            .forward_group_config
+            .as_ref()?
+            .server_group_tuples
+            .as_ref()?;
+        tuples.first()?.server_group_id.as_deref()
+    }
+
+    /// Ids of the server certificates named in the attributes; the first is the default one.
+    pub(crate) fn certificate_ids(&self) -> impl Iterator<Item = &str> {
+        self.certificates
+            .iter()
+            .flatten()
+            .filter_map(|certificate| certificate.certificate_id.as_deref())
+    }
+
+    /// Ids of the CA certificates, when mutual TLS is on.
+    pub(crate) fn ca_certificate_ids(&self) -> impl Iterator<Item = &str> {
+        let on = self.ca_enabled == Some(true);
+        self.ca_certificates
+            .iter()
+            .filter(move |_| on)
+            .flatten()
+            .filter_map(|certificate| certificate.certificate_id.as_deref())
+    }
+}

@@ -131,3 +131,21 @@ wire! {
         max_age: i64,
     }
 }
+
+impl Action {
+    /// Ids of the groups it forwards or mirrors to.
+    pub(crate) fn server_groups(&self) -> impl Iterator<Item = &str> {
+        let forward = self
+            .forward_group_config
+            .iter()
+            .flat_map(|f| &f.server_group_tuples);
+        let mirror = self
+            .traffic_mirror_config
+            .iter()
+            .flat_map(|m| &m.mirror_group_config);
+        forward
+            .chain(mirror.flat_map(|group| &group.server_group_tuples))
+            .flatten()
+            .filter_map(|tuple| tuple.server_group_id.as_deref())
+    }
+}
