@@ -78,13 +78,13 @@ fn instance(annotations: &mut Annotations<'_>, spec: &mut AlbConfigSpec) {
     config.name = text(annotations, "name");
     config.listener_force_override = annotations.boolean("force-override-listeners");
     if let Some(word) = annotations.word("address-type") {
-        config.address_type = word.to_owned();
+        word.clone_into(&mut config.address_type);
     }
     if let Some(word) = annotations.word("address-allocated-mode") {
-        config.address_allocated_mode = word.to_owned();
+        word.clone_into(&mut config.address_allocated_mode);
     }
     if let Some(word) = annotations.word("edition") {
-        config.edition = word.to_owned();
+        word.clone_into(&mut config.edition);
     }
     config.billing_config = annotations.word("charge-type").map(|word| BillingConfig {
         pay_type: Some(word.to_owned()),

@@ -51,6 +51,7 @@ mod endpoints;
 mod fragment;
 mod generate;
 mod lookups;
+pub mod reference;
 mod secret;
 mod settings;
 mod target;

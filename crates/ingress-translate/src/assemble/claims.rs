@@ -60,6 +60,8 @@ impl<'a> Assembly<'a> {
                         slot.insert(*claim);
                         kept.push(*claim);
                     }
+                    // One that does not work has been reported as such.
+                    Entry::Occupied(_) if !valid => {}
                     Entry::Occupied(slot) => self.lost(claim, slot.get()),
                 }
             }

@@ -11,7 +11,7 @@ mod sorting;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
-    Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
+    Action, Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
     ServerGroupRef,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, validate};
@@ -225,7 +225,7 @@ impl<'a> Assembly<'a> {
             .listeners
             .iter()
             .flat_map(|listener| &listener.rules);
-        let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(|action| action.server_groups()));
+        let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(Action::server_groups));
         let used: BTreeSet<&ServerGroupKey> = groups
             .filter_map(|group| match group {
                 ServerGroupRef::Managed(key) => Some(key),

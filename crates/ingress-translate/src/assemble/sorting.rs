@@ -94,17 +94,16 @@ impl SortKey {
 
 /// The field with its numbers padded, so that text order is number order.
 fn padded(field: &str) -> String {
-    let mut out = String::new();
-    for part in field.split_inclusive(['[', ']']) {
+    let parts = field.split_inclusive(['[', ']']).map(|part| {
         match part
             .strip_suffix(']')
             .and_then(|number| number.parse::<u32>().ok())
         {
-            Some(number) => out.push_str(&format!("{number:06}]")),
-            None => out.push_str(part),
+            Some(number) => format!("{number:06}]"),
+            None => part.to_owned(),
         }
-    }
-    out
+    });
+    parts.collect()
 }
 
 impl RankedRule {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use alb_model::{
-    Decision, Diagnostic, ListenerProtocol, ObjectRef, Outcome, Request, Scheme, ServerGroupRef, route,
+    Decision, Diagnostic, ListenerProtocol, ObjectRef, Outcome, Request, Router, Scheme, ServerGroupRef,
 };
 use albconfig_crd::AlbConfig;
 use ingress_translate::{Assembled, Compiled, MemoryLookups, Settings, assemble, compile};
 use k8s_openapi::api::core::v1::{Secret, Service};
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::{Value, json};
 
 /// Objects of a cluster, from YAML.
@@ -21,10 +21,15 @@ pub struct World {
     pub settings: Settings,
 }
 
+fn read<T: serde::de::DeserializeOwned>(document: &str) -> T {
+    serde_saphyr::from_str(document).unwrap_or_else(|e| panic!("{e}\n{document}"))
+}
+
 /// A gateway and all that was said about it.
 pub struct Translated {
     pub compiled: Vec<Compiled>,
     pub assembled: Assembled,
+    router: Router,
 }
 
 impl World {
@@ -56,7 +61,13 @@ impl World {
             .collect();
         self.albconfig = AlbConfig::new(
             "public",
-            serde_json::from_value(json!({"listeners": specs})).unwrap(),
+            serde_json::from_value(json!({
+                "config": {"zoneMappings": [
+                    {"vSwitchId": "vsw-1", "zoneId": "z-1"}, {"vSwitchId": "vsw-2", "zoneId": "z-2"}
+                ]},
+                "listeners": specs
+            }))
+            .unwrap(),
         );
         self
     }
@@ -87,20 +98,13 @@ impl World {
     /// Adds documents separated by `---`.
     pub fn apply(&mut self, yaml: &str) -> &mut Self {
         for document in yaml.split("\n---") {
-            let value: Value = serde_saphyr::from_str(document).unwrap_or_else(|e| panic!("{e}\n{document}"));
-            match value["kind"].as_str().unwrap_or("Ingress") {
-                "Service" => self
-                    .lookups
-                    .add_service(serde_json::from_value::<Service>(value).unwrap()),
-                "Secret" => self
-                    .lookups
-                    .add_secret(&serde_json::from_value::<Secret>(value).unwrap()),
-                "IngressClass" => {
-                    self.lookups
-                        .add_ingress_class(serde_json::from_value::<IngressClass>(value).unwrap());
-                }
-                "AlbConfig" => self.albconfig = serde_json::from_value(value).unwrap(),
-                _ => self.ingresses.push(serde_json::from_value(value).unwrap()),
+            let kind = document.lines().find_map(|line| line.strip_prefix("kind: "));
+            match kind.unwrap_or("Ingress") {
+                "Service" => self.lookups.add_service(read(document)),
+                "Secret" => self.lookups.add_secret(&read(document)),
+                "IngressClass" => self.lookups.add_ingress_class(read(document)),
+                "AlbConfig" => self.albconfig = read(document),
+                _ => self.ingresses.push(read(document)),
             }
         }
         self
@@ -191,7 +195,12 @@ impl World {
             .map(|i| compile(i, &self.lookups, &self.settings))
             .collect();
         let assembled = assemble(&self.albconfig, &compiled, &self.settings);
-        Translated { compiled, assembled }
+        let router = Router::new(&assembled.gateway);
+        Translated {
+            compiled,
+            assembled,
+            router,
+        }
     }
 }
 
@@ -261,7 +270,10 @@ impl Translated {
             headers,
             source_ip: [192, 0, 2, 1].into(),
         };
-        route(&self.assembled.gateway, key, &request).unwrap_or_else(|| panic!("no listener for {url}"))
+        self.router
+            .listener(key)
+            .unwrap_or_else(|| panic!("no listener for {url}"))
+            .decide(&request)
     }
 
     /// Who answers a GET: `service`, `service:30 other:70`, `404`, `308 https://…`.

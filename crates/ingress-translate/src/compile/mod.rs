@@ -1,0 +1,312 @@
+//! Phase one: a single Ingress becomes fragments.
+
+mod actions;
+mod parse;
+mod per_service;
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alb_model::{
+    Action, Certificate, CertificateKey, Direction, Edition, FixedResponse, ObjectRef, Severity,
+    validate_rule,
+};
+use albconfig_crd::ANNOTATION_PREFIX;
+use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressSpec};
+
+use self::actions::Answer;
+use self::parse::{parse_host, parse_path};
+use self::per_service::{PerService, per_service};
+use crate::annotations::{self, Annotations, BackendSettings, Rewriting, Traffic};
+use crate::codes::Code;
+use crate::fragment::{Compiled, CompiledRule, CompiledTls, HostMatch, PathMatch};
+use crate::target::object_ref;
+use crate::{Lookups, Settings};
+
+/// Compiles one Ingress. Never fails as a whole: what cannot be served is left out or answers 503, with a diagnostic.
+///
+/// A path whose Service or port does not exist keeps its place and answers 503, as the Kubernetes contract has it, so that
+/// its requests do not fall through to the backend of a shorter path. A path whose conditions cannot be read is left out:
+/// nobody can tell which requests it meant.
+pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) -> Compiled {
+    let object = object_ref(ingress);
+    let mut annotations = Annotations::new(ingress, &object);
+    let out = Compiled {
+        created_s: created_s(ingress),
+        order: annotations.order(),
+        listen: annotations.listen(),
+        canary: annotations.canary(),
+        rules: Vec::new(),
+        default_backend: None,
+        backends: BTreeMap::new(),
+        diagnostics: Vec::new(),
+        reads: BTreeSet::new(),
+        tls: Vec::new(),
+        object: object.clone(),
+    };
+    let rewriting = annotations.rewriting();
+    let traffic = annotations.traffic();
+    let backend = annotations.backend();
+    let per_service = per_service(&mut annotations);
+    let diagnostics = std::mem::take(&mut annotations.diagnostics);
+    let mut compiler = Compiler {
+        lookups,
+        settings,
+        rewriting,
+        traffic,
+        backend,
+        per_service,
+        out,
+    };
+    compiler.out.diagnostics = diagnostics;
+    if let Some(spec) = &ingress.spec {
+        compiler.spec(spec);
+    }
+    compiler.finish()
+}
+
+fn created_s(ingress: &Ingress) -> i64 {
+    ingress
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(i64::MAX, |time| time.0.as_second())
+}
+
+struct Compiler<'a> {
+    lookups: &'a dyn Lookups,
+    settings: &'a Settings,
+    rewriting: Rewriting,
+    traffic: Traffic,
+    backend: BackendSettings,
+    per_service: BTreeMap<String, PerService>,
+    out: Compiled,
+}
+
+impl Compiler<'_> {
+    fn report(&mut self, code: Code, field: impl Into<String>, message: impl Into<String>) {
+        self.out
+            .diagnostics
+            .push(code.on(&self.out.object, field, message));
+    }
+
+    fn namespace(&self) -> &str {
+        &self.out.object.namespace
+    }
+
+    fn spec(&mut self, spec: &IngressSpec) {
+        self.tls(spec);
+        if let Some(backend) = &spec.default_backend {
+            self.out.default_backend =
+                self.rule(HostMatch::Any, PathMatch::ROOT, backend, "spec.defaultBackend");
+        }
+        for (index, rule) in spec.rules.iter().flatten().enumerate() {
+            let field = format!("spec.rules[{index}]");
+            let host = match parse_host(rule.host.as_deref().unwrap_or_default(), self.settings) {
+                Ok(host) => host,
+                Err(problem) => {
+                    self.report(Code::HostInvalid, format!("{field}.host"), problem);
+                    continue;
+                }
+            };
+            let paths = rule
+                .http
+                .as_ref()
+                .map(|http| http.paths.as_slice())
+                .unwrap_or_default();
+            if !paths.is_empty() {
+                for (at, path) in paths.iter().enumerate() {
+                    self.path(host.clone(), path, &format!("{field}.http.paths[{at}]"));
+                }
+            } else if let Some(backend) = &spec.default_backend {
+                // A rule without paths sends all of its host to the default backend.
+                let rule = self.rule(host, PathMatch::ROOT, backend, &field);
+                self.out.rules.extend(rule);
+            } else {
+                self.report(
+                    Code::RuleEmpty,
+                    field,
+                    "has no paths, and there is no spec.defaultBackend to send its host to; add paths",
+                );
+            }
+        }
+    }
+
+    fn tls(&mut self, spec: &IngressSpec) {
+        for (index, entry) in spec.tls.iter().flatten().enumerate() {
+            let hosts: Vec<String> = entry
+                .hosts
+                .iter()
+                .flatten()
+                .map(|host| host.to_ascii_lowercase())
+                .collect();
+            let name = entry.secret_name.as_deref().filter(|name| !name.is_empty());
+            let certificate = name.and_then(|name| self.certificate(name, &hosts, index));
+            self.out.tls.push(CompiledTls { hosts, certificate });
+        }
+    }
+
+    fn certificate(
+        &mut self,
+        name: &str,
+        hosts: &[String],
+        index: usize,
+    ) -> Option<(CertificateKey, Certificate)> {
+        let field = format!("spec.tls[{index}].secretName");
+        let namespace = self.namespace().to_owned();
+        self.out
+            .reads
+            .insert(ObjectRef::new("Secret", namespace.clone(), name));
+        let Some(state) = self.lookups.secret(&namespace, name) else {
+            let message = format!("Secret {namespace}/{name} does not exist; create it or correct the name");
+            self.report(Code::TlsSecretNotFound, field, message);
+            return None;
+        };
+        let secret = match state.as_ref() {
+            Ok(secret) => secret,
+            Err(problem) => {
+                self.report(
+                    Code::TlsSecretInvalid,
+                    field,
+                    format!("Secret {namespace}/{name} {problem}"),
+                );
+                return None;
+            }
+        };
+        for (at, host) in hosts.iter().enumerate().filter(|(_, host)| !secret.covers(host)) {
+            let message = format!(
+                "the certificate in Secret {namespace}/{name} is not valid for {host}, only for {}",
+                secret.domains.join(", ")
+            );
+            self.report(
+                Code::CertificateHostMismatch,
+                format!("spec.tls[{index}].hosts[{at}]"),
+                message,
+            );
+        }
+        let certificate = Certificate {
+            secret: ObjectRef::new("Secret", namespace, name),
+            domains: secret.domains.clone(),
+            not_after_s: secret.not_after_s,
+            fingerprint: secret.fingerprint.clone(),
+        };
+        Some((secret.key(&self.settings.cluster_id), certificate))
+    }
+
+    fn path(&mut self, host: HostMatch, path: &HTTPIngressPath, field: &str) {
+        let text = path.path.as_deref().unwrap_or_default();
+        match parse_path(text, &path.path_type, &self.rewriting) {
+            Ok(matched) => {
+                let rule = self.rule(host, matched, &path.backend, field);
+                self.out.rules.extend(rule);
+            }
+            Err(problem) => self.report(Code::PathInvalid, format!("{field}.path"), problem),
+        }
+    }
+
+    /// Builds the rule of one path; `None` if nothing can be said about which requests it means.
+    fn rule(
+        &mut self,
+        host: HostMatch,
+        path: PathMatch,
+        backend: &IngressBackend,
+        field: &str,
+    ) -> Option<CompiledRule> {
+        let backend_field = if field == "spec.defaultBackend" {
+            field.to_owned()
+        } else {
+            format!("{field}.backend")
+        };
+        let mut rule = CompiledRule {
+            host,
+            path,
+            extra_hosts: Vec::new(),
+            extra_paths: Vec::new(),
+            conditions: Vec::new(),
+            direction: Direction::Request,
+            actions: Vec::new(),
+            valid: true,
+            plain_forward: false,
+            field: field.to_owned(),
+        };
+        let answer = match &backend.service {
+            None => {
+                let message =
+                    "names no Service; ALB cannot serve other resources. Write service.name and service.port";
+                self.report(Code::BackendNotSupported, backend_field, message);
+                Answer::Unavailable
+            }
+            Some(service) => {
+                let per = self.per_service.get_mut(&service.name).map(|per| {
+                    per.used = true;
+                    per.clone()
+                });
+                self.service_rule(&mut rule, service, &per.unwrap_or_default(), &backend_field)
+            }
+        };
+        match answer {
+            Answer::Actions(actions) => rule.actions = actions,
+            Answer::Drop => return None,
+            Answer::Unavailable if rule.direction == Direction::Response => return None,
+            Answer::Unavailable => {
+                rule.valid = false;
+                rule.plain_forward = false;
+                rule.actions = vec![unavailable()];
+            }
+        }
+        self.check(&rule).then_some(rule)
+    }
+
+    /// Reports what ALB would refuse; whether the rule can stay.
+    fn check(&mut self, rule: &CompiledRule) -> bool {
+        let mut accepted = true;
+        let dotless = matches!(&rule.host, HostMatch::Exact(host) if !host.contains('.'));
+        for violation in validate_rule(&rule.to_rule(), Edition::Standard) {
+            if dotless && self.settings.hosts_without_dot && violation.code == "HostInvalid" {
+                continue;
+            }
+            let code = if violation.severity == Severity::Error {
+                accepted = false;
+                Code::RuleInvalid
+            } else {
+                Code::RuleDoubtful
+            };
+            self.report(
+                code,
+                rule.field.clone(),
+                format!("{} ({})", violation.message, violation.code),
+            );
+        }
+        accepted
+    }
+
+    fn finish(mut self) -> Compiled {
+        let unused: Vec<String> = self
+            .per_service
+            .iter()
+            .filter(|(_, per)| !per.used)
+            .flat_map(|(name, per)| per.given().map(move |head| format!("{head}.{name}")))
+            .collect();
+        for key in unused {
+            let field = annotations::field(&format!("{ANNOTATION_PREFIX}{key}"));
+            self.report(
+                Code::AnnotationUnused,
+                field,
+                format!("{key} has no effect: no path has a Service of that name"),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        self.out
+            .diagnostics
+            .retain(|diagnostic| seen.insert(diagnostic.clone()));
+        self.out
+    }
+}
+
+/// The answer of a path whose backend is missing.
+fn unavailable() -> Action {
+    Action::FixedResponse(FixedResponse {
+        code: 503,
+        ..FixedResponse::default()
+    })
+}

@@ -1,0 +1,102 @@
+//! Services behind paths.
+
+use alb_model::{ObjectRef, ServerGroupKey};
+use albconfig_crd::ANNOTATION_PREFIX;
+use k8s_openapi::api::core::v1::Service;
+
+use super::Compiler;
+use crate::annotations;
+use crate::annotations::table::{Scope, Status, find};
+use crate::codes::Code;
+use crate::endpoints::{ServicePortRef, is_ipv6_only, service_port};
+use crate::fragment::Backend;
+
+impl Compiler<'_> {
+    /// Looks up a Service and its port and registers the server group.
+    pub(super) fn service(
+        &mut self,
+        name: &str,
+        port: &ServicePortRef,
+        field: &str,
+    ) -> Option<ServerGroupKey> {
+        let namespace = self.namespace().to_owned();
+        self.out
+            .reads
+            .insert(ObjectRef::new("Service", namespace.clone(), name));
+        let in_spec = field.starts_with("spec.");
+        let at = |part: &str| {
+            if in_spec {
+                format!("{field}.{part}")
+            } else {
+                field.to_owned()
+            }
+        };
+        let Some(service) = self.lookups.service(&namespace, name) else {
+            let message = format!("Service {namespace}/{name} does not exist; create it or correct the name");
+            self.report(Code::ServiceNotFound, at("name"), message);
+            return None;
+        };
+        let spec = service.spec.clone().unwrap_or_default();
+        if spec.type_.as_deref() == Some("ExternalName") {
+            let message = format!(
+                "Service {namespace}/{name} is of type ExternalName, which has no endpoints; use one with endpoints"
+            );
+            self.report(Code::BackendNotSupported, at("name"), message);
+            return None;
+        }
+        self.service_annotations(&service, name);
+        let number = service_port(&service, port)
+            .and_then(|port| u16::try_from(port.port).ok())
+            .filter(|n| *n > 0);
+        let Some(number) = number else {
+            let ports: Vec<String> = spec
+                .ports
+                .iter()
+                .flatten()
+                .map(|p| {
+                    p.name
+                        .as_ref()
+                        .map_or(p.port.to_string(), |name| format!("{} ({name})", p.port))
+                })
+                .collect();
+            let known = if ports.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("write one of {}", ports.join(", "))
+            };
+            self.report(
+                Code::ServicePortNotFound,
+                at("port"),
+                format!("Service {namespace}/{name} has no TCP port {port}; {known}"),
+            );
+            return None;
+        };
+        let backend = Backend {
+            namespace,
+            service: name.to_owned(),
+            port: ServicePortRef::Number(number),
+            settings: self.backend.clone(),
+            ipv6: is_ipv6_only(&service),
+        };
+        let key = backend.key();
+        self.out.backends.insert(key.clone(), backend);
+        Some(key)
+    }
+
+    fn service_annotations(&mut self, service: &Service, name: &str) {
+        let object = ObjectRef::new("Service", self.namespace(), name);
+        for key in service.metadata.annotations.iter().flatten().map(|(key, _)| key) {
+            let spec = key.strip_prefix(ANNOTATION_PREFIX).and_then(find);
+            if let Some(spec) = spec.filter(|spec| spec.scope == Scope::Service)
+                && let Status::NotSupported(why) = spec.status
+            {
+                let message = format!("{key} is not supported: {why}");
+                self.out.diagnostics.push(Code::AnnotationNotSupported.on(
+                    &object,
+                    annotations::field(key),
+                    message,
+                ));
+            }
+        }
+    }
+}

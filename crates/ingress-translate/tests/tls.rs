@@ -1,0 +1,215 @@
+//! Certificates: where they come from, what they cover, and what a missing one costs.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod common;
+
+use alb_model::CertificateRef;
+use alb_model::ListenerProtocol::{Http, Https};
+use common::{World, tls_secret};
+use ingress_translate::{TlsSecretError, covers, parse_tls_secret};
+use k8s_openapi::ByteString;
+
+/// An Ingress with a path for each host, all of them in one TLS entry.
+fn tls_ingress(world: &mut World, name: &str, secret: &str, hosts: &[&str]) {
+    let rules: Vec<String> = hosts
+        .iter()
+        .map(|host| {
+            format!(
+                "  - host: \"{host}\"\n    http: {{ paths: [{{ path: /, pathType: Prefix, backend: {{ service: {{ name: a, port: {{ number: 80 }} }} }} }}] }}"
+            )
+        })
+        .collect();
+    let hosts: Vec<String> = hosts.iter().map(|host| format!("\"{host}\"")).collect();
+    let secret = if secret.is_empty() {
+        String::new()
+    } else {
+        format!(", secretName: {secret}")
+    };
+    world.apply(&format!(
+        "
+metadata: {{ namespace: default, name: {name} }}
+spec:
+  tls: [{{ hosts: [{}]{secret} }}]
+  rules:
+{}",
+        hosts.join(", "),
+        rules.join("\n")
+    ));
+}
+
+#[test]
+fn a_wildcard_in_a_certificate_covers_one_label() {
+    for (domain, host, wanted) in [
+        ("a.com", "A.com", true),
+        ("*.a.com", "x.a.com", true),
+        ("*.a.com", "*.a.com", true),
+        ("*.a.com", "a.com", false),
+        ("*.a.com", "x.y.a.com", false),
+        ("x.a.com", "*.a.com", false),
+        ("*.com", "*.a.com", false),
+    ] {
+        assert_eq!(covers(domain, host), wanted, "{domain} {host}");
+    }
+}
+
+#[test]
+fn a_secret_is_read_without_its_key() {
+    let secret = tls_secret("s", &["B.com", "*.a.com"]);
+    let parsed = parse_tls_secret(&secret).unwrap();
+    assert_eq!(parsed.domains, ["*.a.com", "b.com"]);
+    assert_eq!(
+        (parsed.resource_version.as_str(), parsed.fingerprint.len()),
+        ("7", 64)
+    );
+    assert!(parsed.not_after_s > 0);
+    let key = String::from_utf8(secret.data.as_ref().unwrap()["tls.key"].0.clone()).unwrap();
+    assert!(!format!("{parsed:?}").contains(key.lines().nth(1).unwrap()));
+    let name = parsed.key("c1").0;
+    assert!(
+        name.starts_with("default-s-") && name.len() == "default-s-".len() + 6,
+        "{name}"
+    );
+    assert_ne!(parsed.key("c1"), parsed.key("c2"));
+}
+
+#[test]
+fn a_new_certificate_has_a_new_name() {
+    let one = parse_tls_secret(&tls_secret("s", &["a.com"])).unwrap();
+    let two = parse_tls_secret(&tls_secret("s", &["a.com"])).unwrap();
+    assert_ne!(one.key("c"), two.key("c"));
+    assert_eq!(one.key("c"), one.clone().key("c"));
+}
+
+#[test]
+fn bad_secrets_say_why_and_never_quote_the_key() {
+    let good = tls_secret("s", &["a.com"]);
+    let with = |key: &str, value: &str| {
+        let mut secret = good.clone();
+        secret
+            .data
+            .as_mut()
+            .unwrap()
+            .insert(key.into(), ByteString(value.as_bytes().to_vec()));
+        parse_tls_secret(&secret).unwrap_err()
+    };
+    assert_eq!(with("tls.crt", ""), TlsSecretError::Missing("tls.crt"));
+    assert_eq!(with("tls.key", ""), TlsSecretError::Missing("tls.key"));
+    assert!(matches!(with("tls.crt", "junk"), TlsSecretError::Certificate(_)));
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    assert!(matches!(with("tls.crt", broken), TlsSecretError::Certificate(_)));
+    assert_eq!(
+        with("tls.key", "-----BEGIN PRIVATE KEY-----\nhush!hush\n"),
+        TlsSecretError::Key
+    );
+    let mut secret = good.clone();
+    secret.type_ = Some("kubernetes.io/dockercfg".into());
+    assert!(matches!(parse_tls_secret(&secret), Err(TlsSecretError::Type(_))));
+    secret.type_ = Some("Opaque".into());
+    assert!(parse_tls_secret(&secret).is_ok());
+}
+
+#[test]
+fn a_host_without_certificate_costs_only_that_host() {
+    let mut world = World::new();
+    world.tls_secret("good", &["good.com"]);
+    tls_ingress(&mut world, "good", "good", &["good.com"]);
+    tls_ingress(&mut world, "missing", "nowhere", &["missing.com"]);
+    tls_ingress(&mut world, "discovered", "", &["discovered.com"]);
+    let translated = world.translate();
+    assert_eq!(translated.get("https://good.com/"), "a");
+    assert_eq!(translated.get("https://missing.com/"), "404");
+    assert_eq!(
+        translated.codes(),
+        [
+            "CertificateMissing discovered spec.rules[0].http.paths[0]",
+            "CertificateMissing missing spec.rules[0].http.paths[0]",
+            "TlsSecretNotFound missing spec.tls[0].secretName",
+        ]
+    );
+    let missing = translated
+        .compiled
+        .iter()
+        .find(|c| c.object.name == "missing")
+        .unwrap();
+    assert!(
+        missing
+            .reads
+            .contains(&alb_model::ObjectRef::new("Secret", "default", "nowhere"))
+    );
+}
+
+#[test]
+fn a_certificate_of_one_ingress_serves_the_hosts_of_another() {
+    let mut world = World::new();
+    world.tls_secret("wild", &["*.x.com"]);
+    tls_ingress(&mut world, "owner", "wild", &["a.x.com"]);
+    tls_ingress(&mut world, "guest", "", &["b.x.com"]);
+    let translated = world.translate();
+    assert_eq!(translated.get("https://b.x.com/"), "a");
+    assert_eq!(translated.codes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_certificate_for_another_host_is_used_but_told() {
+    let mut world = World::new();
+    world.tls_secret("other", &["other.com"]);
+    tls_ingress(&mut world, "web", "other", &["h.com"]);
+    let translated = world.translate();
+    assert_eq!(translated.get("https://h.com/"), "a");
+    assert_eq!(
+        translated.codes(),
+        ["CertificateHostMismatch web spec.tls[0].hosts[0]"]
+    );
+}
+
+#[test]
+fn https_without_any_certificate_is_held_and_http_goes_on() {
+    let mut world = World::new();
+    world.ingress("web", &[], &["h.com prefix / a"]);
+    let translated = world.translate();
+    assert_eq!(translated.get("http://h.com/"), "a");
+    assert!(translated.listener((443, Https)).is_none());
+    assert_eq!(translated.assembled.held, [(443, Https)].into());
+    assert!(translated.listener((80, Http)).is_some());
+}
+
+#[test]
+fn the_default_certificate_is_stable() {
+    let mut world = World::new();
+    for name in ["s1", "s2", "s3"] {
+        world.tls_secret(name, &[&format!("{name}.com")]);
+    }
+    tls_ingress(&mut world, "b", "s2", &["s2.com"]);
+    let only = world.translate();
+    let default = only.listener((443, Https)).unwrap().certificates[0].clone();
+    tls_ingress(&mut world, "c", "s1", &["s1.com"]);
+    world.ingresses[1].metadata.name = Some("c".into());
+    let more = world.translate();
+    let certificates = &more.listener((443, Https)).unwrap().certificates;
+    assert_eq!(certificates[0], default);
+    assert_eq!(certificates.len(), 2);
+    assert_eq!(more.assembled.gateway.certificates.len(), 2);
+}
+
+#[test]
+fn certificates_of_the_albconfig_come_first_and_the_marked_one_is_the_default() {
+    let mut world = World::new();
+    world.tls_secret("s", &["s.com"]);
+    world.apply(
+        "
+kind: AlbConfig
+metadata: { name: public }
+spec:
+  listeners:
+  - port: 443
+    protocol: HTTPS
+    certificates: [{ CertificateId: 1-cn-hangzhou }, { CertificateId: 2-cn-hangzhou, IsDefault: true }]",
+    );
+    tls_ingress(&mut world, "web", "s", &["s.com", "unknown.com"]);
+    let translated = world.translate();
+    let certificates = &translated.listener((443, Https)).unwrap().certificates;
+    assert_eq!(certificates[0], CertificateRef::Id("2-cn-hangzhou".into()));
+    assert_eq!(certificates[1], CertificateRef::Id("1-cn-hangzhou".into()));
+    assert!(matches!(certificates[2], CertificateRef::Managed(_)));
+    assert_eq!(translated.get("https://unknown.com/"), "a");
+}
