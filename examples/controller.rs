@@ -1,21 +1,21 @@
 //! The controller as a program: any cluster, any ALB endpoint.
 
-use anyhow::{Context, Result};
-use alb_api::{Client as AlbClient, EnvironmentCredentials};
+use alb_api::Client as AlbClient;
 use alb_controller::{Controller, Options};
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, CustomResourceExt};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Makes ALB instances follow the Ingress and AlbConfig objects of a cluster.
 ///
 /// The cluster is that of --kubeconfig, of KUBECONFIG, of ~/.kube/config, or the one this runs in. The cloud's
-/// credentials come from ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for temporary ones,
-/// ALIBABA_CLOUD_SECURITY_TOKEN.
+/// credentials are looked for in the environment (ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET), then
+/// as RRSA, in the profile of the aliyun command line, and in the instance's RAM role.
 ///
 /// Example, against the quickstart:
 ///   controller --kubeconfig /tmp/k --endpoint http://127.0.0.1:4000 --cluster-id demo --vpc-id vpc-sim
@@ -54,7 +54,9 @@ enum LogFormat {
 async fn main() -> Result<()> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match cli.log {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
@@ -64,12 +66,15 @@ async fn main() -> Result<()> {
     if cli.install_crd {
         let name = albconfig_crd::AlbConfig::crd_name();
         Api::<CustomResourceDefinition>::all(kube.clone())
-            .patch(name, &PatchParams::apply("alb-controller").force(), &Patch::Apply(albconfig_crd::crd()))
+            .patch(
+                name,
+                &PatchParams::apply("alb-controller").force(),
+                &Patch::Apply(albconfig_crd::crd()),
+            )
             .await
             .context("installing the AlbConfig CustomResourceDefinition")?;
     }
-    let credentials = EnvironmentCredentials::from_env().context("no credentials for the cloud")?;
-    let mut alb = AlbClient::builder().region(&cli.region).credentials(credentials);
+    let mut alb = AlbClient::builder(&cli.region).user_agent("alb-controller");
     if let Some(endpoint) = &cli.endpoint {
         alb = alb.endpoint_all(endpoint);
     }
@@ -82,7 +87,9 @@ async fn main() -> Result<()> {
             stop.cancel();
         }
     });
-    Controller::new(kube, alb.build()?, cli.options)?.run(stop).await?;
+    Controller::new(kube, alb.build()?, cli.options)?
+        .run(stop)
+        .await?;
     Ok(())
 }
 
@@ -92,7 +99,9 @@ async fn kube_client(kubeconfig: Option<&std::path::Path>) -> Result<kube::Clien
             let file = Kubeconfig::read_from(path).with_context(|| format!("reading {}", path.display()))?;
             kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
         }
-        None => kube::Config::infer().await.context("no cluster: give --kubeconfig, or run inside one")?,
+        None => kube::Config::infer()
+            .await
+            .context("no cluster: give --kubeconfig, or run inside one")?,
     };
     Ok(kube::Client::try_from(config)?)
 }

@@ -46,8 +46,18 @@ async fn main() -> Result<()> {
     let start = Instant::now();
     let log = Arc::new(Mutex::new(Vec::<Ran>::new()));
 
-    let lb = ClassConfig { max_concurrent: 2, rate_per_s: Some(50.0), burst: 2, ..ClassConfig::default() };
-    let mut rs = ClassConfig { max_concurrent: 3, rate_per_s: Some(200.0), burst: 10, ..ClassConfig::default() };
+    let lb = ClassConfig {
+        max_concurrent: 2,
+        rate_per_s: Some(50.0),
+        burst: 2,
+        ..ClassConfig::default()
+    };
+    let mut rs = ClassConfig {
+        max_concurrent: 3,
+        rate_per_s: Some(200.0),
+        burst: 10,
+        ..ClassConfig::default()
+    };
     rs.retry.interval = Duration::from_millis(50);
     let mut slow_retry = lb;
     slow_retry.retry.interval = Duration::from_millis(100);
@@ -73,12 +83,19 @@ async fn main() -> Result<()> {
                     Ok(mut log) => log.push(ran),
                     Err(_) => return Outcome::permanent("the log is lost"),
                 }
-                if fails { Outcome::retry("the cloud hiccuped") } else { Outcome::Done }
+                if fails {
+                    Outcome::retry("the cloud hiccuped")
+                } else {
+                    Outcome::Done
+                }
             }
         })
     };
 
-    let scheduler = Scheduler::builder().class(LB, slow_retry).class(RS, rs).spawn(handler)?;
+    let scheduler = Scheduler::builder()
+        .class(LB, slow_retry)
+        .class(RS, rs)
+        .spawn(handler)?;
     let mut tickets = Vec::new();
     for change in 1..=cli.changes {
         for key in ["alb-1", "alb-2", "alb-3"] {
@@ -123,7 +140,9 @@ fn print(log: &[Ran]) {
     println!("{rows}");
     let mut most: BTreeMap<&str, usize> = BTreeMap::new();
     for ran in log {
-        let together = log.iter().filter(|o| o.class == ran.class && o.start_ms <= ran.start_ms && ran.start_ms < o.end_ms);
+        let together = log
+            .iter()
+            .filter(|o| o.class == ran.class && o.start_ms <= ran.start_ms && ran.start_ms < o.end_ms);
         let entry = most.entry(ran.class.as_str()).or_default();
         *entry = (*entry).max(together.count());
     }

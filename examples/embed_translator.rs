@@ -35,10 +35,17 @@ struct Cli {
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     let input = Input::read(&cli.manifests)?;
-    let settings = Settings { cluster_id: "offline".into(), vpc_id: "vpc-offline".into(), ..Settings::default() };
+    let settings = Settings {
+        cluster_id: "offline".into(),
+        vpc_id: "vpc-offline".into(),
+        ..Settings::default()
+    };
     let (gateways, findings) = translate(&input, &settings);
     match cli.output {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&json!({ "gateways": gateways }))?),
+        Format::Json => println!(
+            "{}",
+            serde_json::to_string_pretty(&json!({ "gateways": gateways }))?
+        ),
         Format::Table => gateways.iter().for_each(|(name, gateway)| print(name, gateway)),
     }
     for finding in &findings {
@@ -80,7 +87,10 @@ fn typed<T: DeserializeOwned>(object: Value) -> Result<T> {
 /// A Secret as the API server would store it: `stringData` becomes `data`.
 fn as_stored(mut secret: Secret) -> Secret {
     for (key, text) in secret.string_data.take().unwrap_or_default() {
-        secret.data.get_or_insert_default().insert(key, ByteString(text.into_bytes()));
+        secret
+            .data
+            .get_or_insert_default()
+            .insert(key, ByteString(text.into_bytes()));
     }
     secret
 }
@@ -89,10 +99,17 @@ fn translate(input: &Input, settings: &Settings) -> (BTreeMap<String, Gateway>, 
     let mut findings = Vec::new();
     let mut members: BTreeMap<String, Vec<Compiled>> = BTreeMap::new();
     for ingress in &input.ingresses {
-        let object = ObjectRef::new("Ingress", ingress.namespace().unwrap_or_default(), ingress.name_any());
+        let object = ObjectRef::new(
+            "Ingress",
+            ingress.namespace().unwrap_or_default(),
+            ingress.name_any(),
+        );
         match target(ingress, &input.lookups, settings) {
             Target::AlbConfig(name) => {
-                members.entry(name).or_default().push(compile(ingress, &input.lookups, settings));
+                members
+                    .entry(name)
+                    .or_default()
+                    .push(compile(ingress, &input.lookups, settings));
             }
             Target::Invalid(wrong) => findings.extend(wrong),
             Target::None | Target::NotOurs => findings.push(Diagnostic::new(
@@ -113,16 +130,29 @@ fn translate(input: &Input, settings: &Settings) -> (BTreeMap<String, Gateway>, 
         gateways.insert(name, assembled.gateway);
     }
     for (name, compiled) in members {
-        let message = format!("{} Ingress(es) ask for it, and it is not among these files", compiled.len());
+        let message = format!(
+            "{} Ingress(es) ask for it, and it is not among these files",
+            compiled.len()
+        );
         let object = ObjectRef::new("AlbConfig", "", name);
-        findings.push(Diagnostic::new(Severity::Error, "AlbConfigNotFound", object, "", message));
+        findings.push(Diagnostic::new(
+            Severity::Error,
+            "AlbConfigNotFound",
+            object,
+            "",
+            message,
+        ));
     }
     findings.sort();
     (gateways, findings)
 }
 
 fn print(name: &str, gateway: &Gateway) {
-    println!("AlbConfig {name}: load balancer {}, {} server groups", gateway.load_balancer.name, gateway.server_groups.len());
+    println!(
+        "AlbConfig {name}: load balancer {}, {} server groups",
+        gateway.load_balancer.name,
+        gateway.server_groups.len()
+    );
     let mut rows = table(["listener", "#", "if", "then", "from"]);
     for listener in &gateway.listeners {
         for (at, rule) in listener.rules.iter().enumerate() {
@@ -130,8 +160,16 @@ fn print(name: &str, gateway: &Gateway) {
                 format!("{}/{}", listener.port, listener.protocol),
                 (at + 1).to_string(),
                 conditions(rule),
-                rule.actions.iter().map(action).collect::<Vec<_>>().join(", then "),
-                rule.origins.iter().map(|o| format!("{} {}", o.object, o.field)).collect::<Vec<_>>().join("\n"),
+                rule.actions
+                    .iter()
+                    .map(action)
+                    .collect::<Vec<_>>()
+                    .join(", then "),
+                rule.origins
+                    .iter()
+                    .map(|o| format!("{} {}", o.object, o.field))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
             ]);
         }
     }
@@ -149,12 +187,19 @@ fn conditions(rule: &Rule) -> String {
             format!("{} {key}: {}", condition.kind(), values.join(" | "))
         }
         Condition::QueryString { values } | Condition::Cookie { values } => {
-            let pairs: Vec<_> = values.iter().map(|pair| format!("{}={}", pair.key, pair.value)).collect();
+            let pairs: Vec<_> = values
+                .iter()
+                .map(|pair| format!("{}={}", pair.key, pair.value))
+                .collect();
             format!("{} {}", condition.kind(), pairs.join(" | "))
         }
     });
     let parts: Vec<_> = parts.collect();
-    if parts.is_empty() { "always".to_owned() } else { parts.join("\n") }
+    if parts.is_empty() {
+        "always".to_owned()
+    } else {
+        parts.join("\n")
+    }
 }
 
 fn action(action: &Action) -> String {
@@ -168,7 +213,10 @@ fn action(action: &Action) -> String {
         }
         Action::Redirect(redirect) => {
             let (protocol, host, port) = (&redirect.protocol, &redirect.host, &redirect.port);
-            format!("{} to {protocol}://{host}:{port}{}?{}", redirect.code, redirect.path, redirect.query)
+            format!(
+                "{} to {protocol}://{host}:{port}{}?{}",
+                redirect.code, redirect.path, redirect.query
+            )
         }
         Action::FixedResponse(response) => format!("answer {}", response.code),
         other => other.kind().to_owned(),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use alb_sim::AlbSim;
 use anyhow::{Context, Result, bail};
 use examples::backend::Backend;
-use examples::stack::{self, ControllerProcess, Kubernetes};
 use examples::manifests;
+use examples::stack::{self, ControllerProcess, Kubernetes};
 use kube::Client;
 use serde_json::Value;
 
@@ -59,7 +59,15 @@ impl Demo {
         steps.say(&format!("{} objects applied from {}", objects.len(), list(paths)));
 
         let load_balancer = watch_it_come_up(&client, &sim, &objects, steps).await?;
-        Ok(Self { sim, controller, kubeconfig, load_balancer, kubernetes, backends, temporary })
+        Ok(Self {
+            sim,
+            controller,
+            kubeconfig,
+            load_balancer,
+            kubernetes,
+            backends,
+            temporary,
+        })
     }
 
     /// Number of servers behind the ALB.
@@ -86,14 +94,26 @@ impl Demo {
 async fn start_backends(objects: &[Value], sim: &AlbSim, steps: &Steps) -> Result<Vec<Backend>> {
     let mut backends = Vec::new();
     for slice in objects.iter().filter(|o| o["kind"] == "EndpointSlice") {
-        let app = slice["metadata"]["labels"]["kubernetes.io/service-name"].as_str().unwrap_or_default();
+        let app = slice["metadata"]["labels"]["kubernetes.io/service-name"]
+            .as_str()
+            .unwrap_or_default();
         for endpoint in slice["endpoints"].as_array().into_iter().flatten() {
-            for address in endpoint["addresses"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            for address in endpoint["addresses"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
                 let backend = Backend::start(app, address).await?;
-                for port in slice["ports"].as_array().into_iter().flatten().filter_map(|p| p["port"].as_u64()) {
-                    let pod: SocketAddr = format!("{address}:{port}")
-                        .parse()
-                        .with_context(|| format!("{}: {address}:{port} is no address", manifests::title(slice)))?;
+                for port in slice["ports"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|p| p["port"].as_u64())
+                {
+                    let pod: SocketAddr = format!("{address}:{port}").parse().with_context(|| {
+                        format!("{}: {address}:{port} is no address", manifests::title(slice))
+                    })?;
                     sim.map_address(pod, backend.address());
                     steps.say(&format!("pod {pod} of {app} at {}", backend.address()));
                 }
@@ -135,5 +155,9 @@ async fn watch_it_come_up(client: &Client, sim: &AlbSim, objects: &[Value], step
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|p| p.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

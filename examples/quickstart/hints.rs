@@ -11,7 +11,11 @@ pub(crate) fn print(demo: &Demo, steps: &Steps) {
         return;
     }
     let kubeconfig = demo.kubeconfig.display();
-    println!("\n{} servers behind {}. Try, in another terminal:\n", demo.servers(), demo.load_balancer);
+    println!(
+        "\n{} servers behind {}. Try, in another terminal:\n",
+        demo.servers(),
+        demo.load_balancer
+    );
     println!("  export KUBECONFIG={kubeconfig}");
     println!("  kubectl get ingress,albconfig -A");
     println!("  kubectl describe ingress wrong -n demo");
@@ -21,9 +25,7 @@ pub(crate) fn print(demo: &Demo, steps: &Steps) {
         println!("  curl -H 'Host: shop.example.com' http://{http}/news");
     }
     if let Some(https) = stack::listener(&demo.sim, &demo.load_balancer, 443) {
-        println!(
-            "  curl -k --connect-to secure.example.com:443:{https} https://secure.example.com/",
-        );
+        println!("  curl -k --connect-to secure.example.com:443:{https} https://secure.example.com/",);
     }
     println!("  curl {}/sim/state     # what the ALB has", demo.sim.endpoint());
     println!("  curl {}/sim/calls     # every call it got", demo.sim.endpoint());

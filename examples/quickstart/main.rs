@@ -38,11 +38,16 @@ struct Cli {
 async fn main() -> Result<std::process::ExitCode> {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into()),
+        )
         .with_writer(std::io::stderr)
         .init();
 
-    let steps = Steps { start: Instant::now(), quiet: cli.output == Format::Json };
+    let steps = Steps {
+        start: Instant::now(),
+        quiet: cli.output == Format::Json,
+    };
     let demo = demo::Demo::start(&cli.manifests, cli.kubeconfig.as_deref(), &steps).await?;
     let answers = requests::send_all(&demo).await?;
     let as_expected = requests::print(&answers, cli.output)?;
@@ -51,7 +56,11 @@ async fn main() -> Result<std::process::ExitCode> {
         tokio::signal::ctrl_c().await?;
     }
     demo.stop().await?;
-    Ok(if as_expected { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })
+    Ok(if as_expected {
+        std::process::ExitCode::SUCCESS
+    } else {
+        std::process::ExitCode::FAILURE
+    })
 }
 
 /// Tells what happens as it happens, with the time since the start.

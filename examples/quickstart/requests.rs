@@ -42,23 +42,71 @@ impl std::fmt::Display for Expected {
 }
 
 const CASES: &[Case] = &[
-    Case { url: "http://shop.example.com/", expected: Expected::App("shop"), why: "exact host, prefix /" },
-    Case { url: "http://shop.example.com/cart/7", expected: Expected::App("shop"), why: "anything below /" },
-    Case { url: "http://shop.example.com/news", expected: Expected::App("blog"), why: "a longer prefix wins" },
-    Case { url: "http://shop.example.com/news/42", expected: Expected::App("blog"), why: "below the longer prefix" },
-    Case { url: "http://shop.example.com/news/offers", expected: Expected::App("shop"), why: "an exact path wins" },
-    Case { url: "http://shop.example.com/newspaper", expected: Expected::App("shop"), why: "prefixes go by elements" },
-    Case { url: "http://acme.apps.example.com/", expected: Expected::App("blog"), why: "wildcard host" },
-    Case { url: "http://a.b.apps.example.com/", expected: Expected::Status(404), why: "a wildcard is one label" },
-    Case { url: "http://apps.example.com/", expected: Expected::Status(404), why: "a wildcard needs a label" },
+    Case {
+        url: "http://shop.example.com/",
+        expected: Expected::App("shop"),
+        why: "exact host, prefix /",
+    },
+    Case {
+        url: "http://shop.example.com/cart/7",
+        expected: Expected::App("shop"),
+        why: "anything below /",
+    },
+    Case {
+        url: "http://shop.example.com/news",
+        expected: Expected::App("blog"),
+        why: "a longer prefix wins",
+    },
+    Case {
+        url: "http://shop.example.com/news/42",
+        expected: Expected::App("blog"),
+        why: "below the longer prefix",
+    },
+    Case {
+        url: "http://shop.example.com/news/offers",
+        expected: Expected::App("shop"),
+        why: "an exact path wins",
+    },
+    Case {
+        url: "http://shop.example.com/newspaper",
+        expected: Expected::App("shop"),
+        why: "prefixes go by elements",
+    },
+    Case {
+        url: "http://acme.apps.example.com/",
+        expected: Expected::App("blog"),
+        why: "wildcard host",
+    },
+    Case {
+        url: "http://a.b.apps.example.com/",
+        expected: Expected::Status(404),
+        why: "a wildcard is one label",
+    },
+    Case {
+        url: "http://apps.example.com/",
+        expected: Expected::Status(404),
+        why: "a wildcard needs a label",
+    },
     Case {
         url: "http://secure.example.com/login?next=1",
         expected: Expected::Redirect("https://secure.example.com/login?next=1"),
         why: "ssl-redirect",
     },
-    Case { url: "https://secure.example.com/login", expected: Expected::App("shop"), why: "TLS from a Secret" },
-    Case { url: "http://wrong.example.com/", expected: Expected::Status(404), why: "wrong on purpose" },
-    Case { url: "http://unknown.example.com/", expected: Expected::Status(404), why: "nobody's host" },
+    Case {
+        url: "https://secure.example.com/login",
+        expected: Expected::App("shop"),
+        why: "TLS from a Secret",
+    },
+    Case {
+        url: "http://wrong.example.com/",
+        expected: Expected::Status(404),
+        why: "wrong on purpose",
+    },
+    Case {
+        url: "http://unknown.example.com/",
+        expected: Expected::Status(404),
+        why: "nobody's host",
+    },
 ];
 
 /// One line of the result.
@@ -80,14 +128,25 @@ pub(crate) struct Answer {
 pub(crate) async fn settled(client: &Client, ingress: &Value) -> Result<bool> {
     let text = |path: &str| ingress.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-    let found = Api::<Ingress>::namespaced(client.clone(), namespace).get(name).await?;
-    let addresses = found.status.and_then(|s| s.load_balancer).and_then(|l| l.ingress).unwrap_or_default();
+    let found = Api::<Ingress>::namespaced(client.clone(), namespace)
+        .get(name)
+        .await?;
+    let addresses = found
+        .status
+        .and_then(|s| s.load_balancer)
+        .and_then(|l| l.ingress)
+        .unwrap_or_default();
     if !addresses.is_empty() {
         return Ok(true);
     }
     let about = ListParams::default().fields(&format!("regarding.name={name},regarding.kind=Ingress"));
-    let events = Api::<Event>::namespaced(client.clone(), namespace).list(&about).await?;
-    Ok(events.items.iter().any(|event| event.type_.as_deref() == Some("Warning")))
+    let events = Api::<Event>::namespaced(client.clone(), namespace)
+        .list(&about)
+        .await?;
+    Ok(events
+        .items
+        .iter()
+        .any(|event| event.type_.as_deref() == Some("Warning")))
 }
 
 /// Sends all requests, one after another.
@@ -113,12 +172,23 @@ async fn send(demo: &Demo, case: &Case) -> Result<Answer> {
         .build()?;
     // The name resolves to the listener's loopback port; the ALB itself sees the port of the URL.
     let mut target = url.clone();
-    target.set_port(Some(address.port())).ok().context("a URL with a port")?;
+    target
+        .set_port(Some(address.port()))
+        .ok()
+        .context("a URL with a port")?;
     let response = client.get(target).header("host", &host).send().await?;
 
     let status = response.status().as_u16();
-    let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
-    let echo: Option<Echo> = if status == 200 { response.json().await.ok() } else { None };
+    let location = response
+        .headers()
+        .get("location")
+        .and_then(|l| l.to_str().ok())
+        .map(str::to_owned);
+    let echo: Option<Echo> = if status == 200 {
+        response.json().await.ok()
+    } else {
+        None
+    };
     let answered = match (&echo, &location) {
         (Some(echo), _) => format!("{status} {}", echo.app),
         (None, Some(to)) => format!("{status} {to}"),
@@ -139,16 +209,31 @@ async fn send(demo: &Demo, case: &Case) -> Result<Answer> {
 /// The rule that decided, from the ALB's own access log, and the Ingress field it came from.
 fn decided_by(demo: &Demo, host: &str, url: &reqwest::Url, port: u16) -> String {
     let log = demo.sim.access_log();
-    let Some(entry) = log.iter().rev().find(|e| e.host == host && e.path == url.path() && e.listener_port == port) else {
+    let Some(entry) = log
+        .iter()
+        .rev()
+        .find(|e| e.host == host && e.path == url.path() && e.listener_port == port)
+    else {
         return "not in the access log".into();
     };
     let Some(name) = &entry.rule_name else {
         return "default action".into();
     };
-    let protocol = if port == 443 { ListenerProtocol::Https } else { ListenerProtocol::Http };
-    match demo.controller.view().origins(&demo.load_balancer, (port, protocol), name) {
+    let protocol = if port == 443 {
+        ListenerProtocol::Https
+    } else {
+        ListenerProtocol::Http
+    };
+    match demo
+        .controller
+        .view()
+        .origins(&demo.load_balancer, (port, protocol), name)
+    {
         Some(origins) if !origins.is_empty() => {
-            let fields: Vec<_> = origins.iter().map(|Origin { object, field }| format!("{object} {field}")).collect();
+            let fields: Vec<_> = origins
+                .iter()
+                .map(|Origin { object, field }| format!("{object} {field}"))
+                .collect();
             fields.join(", ")
         }
         _ => format!("rule {name}"),
@@ -168,7 +253,12 @@ pub(crate) fn print(answers: &[Answer], format: Format) -> Result<bool> {
                     paint("✗", AnsiColor::Red)
                 };
                 rows.add_row([
-                    &mark, &answer.request, &answer.expected, &answer.answered, &answer.by, &answer.why,
+                    &mark,
+                    &answer.request,
+                    &answer.expected,
+                    &answer.answered,
+                    &answer.by,
+                    &answer.why,
                 ]);
             }
             println!("\n{rows}");
@@ -176,8 +266,22 @@ pub(crate) fn print(answers: &[Answer], format: Format) -> Result<bool> {
     }
     let wrong = answers.iter().filter(|a| !a.as_expected).count();
     if format == Format::Table {
-        let text = format!("{} of {} answers as expected", answers.len() - wrong, answers.len());
-        println!("\n{}", paint(&text, if wrong == 0 { AnsiColor::Green } else { AnsiColor::Red }));
+        let text = format!(
+            "{} of {} answers as expected",
+            answers.len() - wrong,
+            answers.len()
+        );
+        println!(
+            "\n{}",
+            paint(
+                &text,
+                if wrong == 0 {
+                    AnsiColor::Green
+                } else {
+                    AnsiColor::Red
+                }
+            )
+        );
     }
     Ok(wrong == 0)
 }

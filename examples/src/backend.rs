@@ -42,7 +42,11 @@ impl Backend {
     pub async fn start(app: &str, pod: &str) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let name = Echo { app: app.into(), pod: pod.into(), ..Echo::default() };
+        let name = Echo {
+            app: app.into(),
+            pod: pod.into(),
+            ..Echo::default()
+        };
         let router = Router::new().fallback(any(move |request: Request| {
             let name = name.clone();
             async move { Json(echo(name, &request)) }
@@ -72,8 +76,16 @@ fn echo(name: Echo, request: &Request) -> Echo {
     Echo {
         method: request.method().to_string(),
         host: request.headers().get("host").map(text).unwrap_or_default(),
-        path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
-        headers: request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        path: request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        headers: request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
         ..name
     }
 }

@@ -13,7 +13,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for path in paths {
         for file in files(path)? {
-            let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+            let text =
+                std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
             let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
                 .with_context(|| format!("{} is not a list of YAML documents", file.display()))?;
             objects.extend(documents.into_iter().filter(|document| !document.is_null()));
@@ -39,7 +40,17 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// `apiVersion`, `kind`, namespace and name of an object, for people.
 pub fn title(object: &Value) -> String {
-    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |path: &str| {
+        object
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (kind, namespace, name) = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
-    if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") }
+    if namespace.is_empty() {
+        format!("{kind} {name}")
+    } else {
+        format!("{kind} {namespace}/{name}")
+    }
 }

@@ -38,7 +38,9 @@ impl Kubernetes {
     /// # Errors
     /// When no port can be bound.
     pub async fn sandbox() -> Result<Self> {
-        let sandbox = Sandbox::start(kube_sandbox::Config::default()).await.context("starting the Kubernetes API")?;
+        let sandbox = Sandbox::start(kube_sandbox::Config::default())
+            .await
+            .context("starting the Kubernetes API")?;
         Ok(Self::Sandbox(Box::new(sandbox)))
     }
 
@@ -63,9 +65,12 @@ pub async fn apply(client: &KubeClient, objects: &[Value]) -> Result<()> {
     let mut discovery = Discovery::new(client.clone()).run_aggregated().await?;
     for object in objects {
         let title = crate::manifests::title(object);
-        let dynamic: DynamicObject =
-            serde_json::from_value(object.clone()).with_context(|| format!("{title} is no Kubernetes object"))?;
-        let types = dynamic.types.as_ref().with_context(|| format!("{title} has no apiVersion and kind"))?;
+        let dynamic: DynamicObject = serde_json::from_value(object.clone())
+            .with_context(|| format!("{title} is no Kubernetes object"))?;
+        let types = dynamic
+            .types
+            .as_ref()
+            .with_context(|| format!("{title} has no apiVersion and kind"))?;
         let gvk = kube::core::GroupVersionKind::try_from(types)?;
         if discovery.resolve_gvk(&gvk).is_none() {
             discovery = Discovery::new(client.clone()).run_aggregated().await?;
@@ -79,10 +84,18 @@ pub async fn apply(client: &KubeClient, objects: &[Value]) -> Result<()> {
             let namespace = dynamic.metadata.namespace.as_deref().unwrap_or("default");
             Api::namespaced_with(client.clone(), namespace, &resource)
         };
-        let name = dynamic.metadata.name.as_deref().with_context(|| format!("{title} has no name"))?;
-        api.patch(name, &PatchParams::apply("examples").force(), &Patch::Apply(&dynamic))
-            .await
-            .with_context(|| format!("applying {title}"))?;
+        let name = dynamic
+            .metadata
+            .name
+            .as_deref()
+            .with_context(|| format!("{title} has no name"))?;
+        api.patch(
+            name,
+            &PatchParams::apply("examples").force(),
+            &Patch::Apply(&dynamic),
+        )
+        .await
+        .with_context(|| format!("applying {title}"))?;
     }
     Ok(())
 }
@@ -102,7 +115,11 @@ pub async fn start_alb(mut config: alb_sim::Config) -> Result<AlbSim> {
 /// When the TLS configuration can't be made.
 pub fn alb_client(sim: &AlbSim) -> Result<AlbClient> {
     let credentials = StaticCredentials::new(ACCESS_KEY_ID, ACCESS_KEY_SECRET);
-    Ok(AlbClient::builder().region("cn-hangzhou").endpoint_all(sim.endpoint()).credentials(credentials).build()?)
+    Ok(AlbClient::builder()
+        .region("cn-hangzhou")
+        .endpoint_all(sim.endpoint())
+        .credentials(credentials)
+        .build()?)
 }
 
 /// A controller on threads of its own, so that it can be killed like a process.
@@ -120,13 +137,21 @@ impl ControllerProcess {
     /// # Errors
     /// When its settings are wrong.
     pub async fn start(kube: kube::Config, alb: AlbClient, options: Options) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
         let controller = runtime
             .spawn(async move { anyhow::Ok(Controller::new(KubeClient::try_from(kube)?, alb, options)?) })
             .await??;
         let (stop, view) = (CancellationToken::new(), controller.view());
         let task = runtime.spawn(controller.run(stop.clone()));
-        Ok(Self { runtime: Some(runtime), task: Some(task), stop, view })
+        Ok(Self {
+            runtime: Some(runtime),
+            task: Some(task),
+            stop,
+            view,
+        })
     }
 
     /// What the controller wants and has, at this moment.
@@ -169,12 +194,20 @@ impl Drop for ControllerProcess {
 
 /// Controller settings that fit the simulator: its VPC, and short pauses, because it answers fast.
 pub fn options() -> Options {
-    Options { poll_interval_ms: 10, batch_delay_ms: 20, ..Options::new("demo", "vpc-sim") }
+    Options {
+        poll_interval_ms: 10,
+        batch_delay_ms: 20,
+        ..Options::new("demo", "vpc-sim")
+    }
 }
 
 /// Where a listener of a load balancer of the simulator is reached.
 pub fn listener(sim: &AlbSim, lb: &str, port: u16) -> Option<SocketAddr> {
-    let protocol = if port == 443 { ListenerProtocol::Https } else { ListenerProtocol::Http };
+    let protocol = if port == 443 {
+        ListenerProtocol::Https
+    } else {
+        ListenerProtocol::Http
+    };
     sim.listener_addr(lb, port, protocol)
 }
 
@@ -203,12 +236,21 @@ pub async fn until<T, F: Future<Output = Result<Option<T>>>>(
 ///
 /// # Errors
 /// After `limit`.
-pub async fn ingress_address(client: &KubeClient, namespace: &str, name: &str, limit: Duration) -> Result<String> {
+pub async fn ingress_address(
+    client: &KubeClient,
+    namespace: &str,
+    name: &str,
+    limit: Duration,
+) -> Result<String> {
     let api = Api::<Ingress>::namespaced(client.clone(), namespace);
     let what = format!("an address for Ingress {namespace}/{name}");
     until(&what, limit, || async {
         let ingress = api.get(name).await?;
-        let addresses = ingress.status.and_then(|s| s.load_balancer).and_then(|l| l.ingress).unwrap_or_default();
+        let addresses = ingress
+            .status
+            .and_then(|s| s.load_balancer)
+            .and_then(|l| l.ingress)
+            .unwrap_or_default();
         Ok(addresses.into_iter().find_map(|address| address.hostname))
     })
     .await

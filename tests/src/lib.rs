@@ -59,7 +59,9 @@ pub struct Answer {
 impl Answer {
     /// Status and application: `200 shop`, or just the status.
     pub fn summary(&self) -> String {
-        format!("{} {}{}", self.status, self.app, self.location).trim_end().to_owned()
+        format!("{} {}{}", self.status, self.app, self.location)
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -86,13 +88,20 @@ impl Stack {
         };
         let kube = Client::try_from(kubernetes.config().await?)?;
         let sim = Arc::new(stack::start_alb(alb).await?);
-        let name = format!("e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "e2e-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         stack::apply(&kube, &[serde_json::to_value(albconfig_crd::crd())?]).await?;
         let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
         stack::apply(&kube, &[namespace]).await?;
         Ok(Self {
             alb: stack::alb_client(&sim)?,
-            options: Options { cluster_id: name.clone(), ..stack::options() },
+            options: Options {
+                cluster_id: name.clone(),
+                ..stack::options()
+            },
             controller: None,
             backends: BTreeMap::new(),
             _turn: turn,
@@ -169,8 +178,10 @@ impl Stack {
                 self.backends.insert((*address).to_owned(), backend);
             }
         }
-        let endpoints: Vec<_> =
-            addresses.iter().map(|a| json!({ "addresses": [a], "conditions": { "ready": true } })).collect();
+        let endpoints: Vec<_> = addresses
+            .iter()
+            .map(|a| json!({ "addresses": [a], "conditions": { "ready": true } }))
+            .collect();
         let service = json!({
             "apiVersion": "v1", "kind": "Service",
             "metadata": { "name": app, "namespace": self.name },
@@ -219,7 +230,10 @@ impl Stack {
     pub async fn get(&self, url: &str) -> Result<Option<Answer>> {
         let url = reqwest::Url::parse(url)?;
         let port = url.port_or_known_default().unwrap_or(80);
-        let Some(address) = self.load_balancer().and_then(|id| stack::listener(&self.sim, &id, port)) else {
+        let Some(address) = self
+            .load_balancer()
+            .and_then(|id| stack::listener(&self.sim, &id, port))
+        else {
             return Ok(None);
         };
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -230,12 +244,29 @@ impl Stack {
             .timeout(LIMIT)
             .build()?;
         let mut target = url;
-        target.set_port(Some(address.port())).ok().context("a URL with a port")?;
+        target
+            .set_port(Some(address.port()))
+            .ok()
+            .context("a URL with a port")?;
         let response = client.get(target).header("host", &host).send().await?;
         let status = response.status().as_u16();
-        let location = response.headers().get("location").and_then(|l| l.to_str().ok()).unwrap_or_default().to_owned();
-        let echo: Echo = if status == 200 { response.json().await.unwrap_or_default() } else { Echo::default() };
-        Ok(Some(Answer { status, app: echo.app, pod: echo.pod, location }))
+        let location = response
+            .headers()
+            .get("location")
+            .and_then(|l| l.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        let echo: Echo = if status == 200 {
+            response.json().await.unwrap_or_default()
+        } else {
+            Echo::default()
+        };
+        Ok(Some(Answer {
+            status,
+            app: echo.app,
+            pod: echo.pod,
+            location,
+        }))
     }
 
     /// Waits until a GET is answered as `expected` (see [`Answer::summary`]).
@@ -245,18 +276,31 @@ impl Stack {
     pub async fn answers(&self, url: &str, expected: &str) -> Result<()> {
         let last = std::sync::Mutex::new(String::new());
         stack::until(&format!("{url} answered {expected:?}"), LIMIT, || async {
-            let summary = self.get(url).await?.map(|answer| answer.summary()).unwrap_or_default();
+            let summary = self
+                .get(url)
+                .await?
+                .map(|answer| answer.summary())
+                .unwrap_or_default();
             let done = (summary == expected).then_some(());
             *last.lock().map_err(|_| anyhow::anyhow!("poisoned"))? = summary;
             Ok(done)
         })
         .await
-        .with_context(|| format!("last answer: {:?}", last.lock().map(|l| l.clone()).unwrap_or_default()))
+        .with_context(|| {
+            format!(
+                "last answer: {:?}",
+                last.lock().map(|l| l.clone()).unwrap_or_default()
+            )
+        })
     }
 
     /// Calls that the ALB got and that change something.
     pub fn writes(&self) -> Vec<CallRecord> {
-        self.sim.calls().into_iter().filter(CallRecord::is_write).collect()
+        self.sim
+            .calls()
+            .into_iter()
+            .filter(CallRecord::is_write)
+            .collect()
     }
 
     /// Waits until no call has come for `quiet`, which must be well above the controller's pauses.

@@ -29,10 +29,22 @@ async fn a_steady_state_makes_no_calls_and_a_resync_only_reads() -> Result<()> {
     stack.quiet(QUIET).await?;
 
     let before = stack.sim.calls().len();
-    stack::until("a resync", LIMIT, || async { Ok((stack.sim.calls().len() > before).then_some(())) }).await?;
+    stack::until("a resync", LIMIT, || async {
+        Ok((stack.sim.calls().len() > before).then_some(()))
+    })
+    .await?;
     stack.quiet(QUIET).await?;
-    let writes: Vec<_> = stack.sim.calls().into_iter().skip(before).filter(alb_sim::CallRecord::is_write).collect();
-    assert!(writes.is_empty(), "a resync of an unchanged world writes nothing: {writes:?}");
+    let writes: Vec<_> = stack
+        .sim
+        .calls()
+        .into_iter()
+        .skip(before)
+        .filter(alb_sim::CallRecord::is_write)
+        .collect();
+    assert!(
+        writes.is_empty(),
+        "a resync of an unchanged world writes nothing: {writes:?}"
+    );
     stack.finish().await
 }
 
@@ -74,7 +86,11 @@ async fn killed_at_any_call_it_converges_and_creates_nothing_twice() -> Result<(
         stack.quiet(QUIET).await?;
 
         let state = stack.sim.state();
-        for (kind, name) in [("load_balancers", "name"), ("server_groups", "name"), ("certificates", "name")] {
+        for (kind, name) in [
+            ("load_balancers", "name"),
+            ("server_groups", "name"),
+            ("certificates", "name"),
+        ] {
             for (name, count) in names(&state, kind, name) {
                 assert_eq!(count, 1, "cut {cut}: {kind} {name} exists {count} times");
             }
@@ -103,8 +119,15 @@ async fn a_deleted_albconfig_takes_its_alb_with_it_once_no_ingress_uses_it() -> 
         Ok(albconfigs.get_opt(&stack.name).await?.is_none().then_some(()))
     })
     .await?;
-    assert!(stack.sim.load_balancer_ids().is_empty(), "the ALB went before its AlbConfig");
-    assert_eq!(names(&stack.sim.state(), "server_groups", "name"), BTreeMap::new(), "no server group is left");
+    assert!(
+        stack.sim.load_balancer_ids().is_empty(),
+        "the ALB went before its AlbConfig"
+    );
+    assert_eq!(
+        names(&stack.sim.state(), "server_groups", "name"),
+        BTreeMap::new(),
+        "no server group is left"
+    );
     stack.finish().await
 }
 
@@ -123,7 +146,12 @@ async fn an_edit_made_elsewhere_is_repaired_by_the_next_resync() -> Result<()> {
     let rules = client.send(&alb_api::alb::ListRules::default()).await?.rules;
     let ours: Vec<_> = rules.iter().map(|rule| rule.rule_id.clone()).collect();
     assert!(!ours.is_empty());
-    client.send(&alb_api::alb::DeleteRules { rule_ids: ours, ..Default::default() }).await?;
+    client
+        .send(&alb_api::alb::DeleteRules {
+            rule_ids: ours,
+            ..Default::default()
+        })
+        .await?;
     stack.answers("http://app.example.com/", "200 app").await?;
     stack.finish().await
 }
@@ -142,15 +170,25 @@ async fn the_status_says_what_is_served() -> Result<()> {
             .status
             .as_ref()
             .and_then(|s| s.condition(condition_type::PROGRAMMED))
-            .is_some_and(|c| c.status.as_str() == "True" && c.observed_generation == albconfig.metadata.generation);
+            .is_some_and(|c| {
+                c.status.as_str() == "True" && c.observed_generation == albconfig.metadata.generation
+            });
         Ok(programmed.then_some(albconfig))
     })
     .await?;
     let load_balancer = albconfig.status.and_then(|s| s.load_balancer).unwrap_or_default();
     assert_eq!(load_balancer.id, stack.load_balancer());
     assert_eq!(load_balancer.dnsname.as_deref(), Some(hostname.as_str()));
-    let ports: Vec<_> = load_balancer.listeners.iter().map(|l| l.port_and_protocol.as_str()).collect();
-    assert_eq!(ports, ["80/HTTP"], "443 has no certificate yet and so no listener");
+    let ports: Vec<_> = load_balancer
+        .listeners
+        .iter()
+        .map(|l| l.port_and_protocol.as_str())
+        .collect();
+    assert_eq!(
+        ports,
+        ["80/HTTP"],
+        "443 has no certificate yet and so no listener"
+    );
     stack.finish().await
 }
 
@@ -169,7 +207,9 @@ async fn an_ingress_that_asks_for_a_gateway_that_does_not_exist_gets_one() -> Re
             "path": "/", "pathType": "Prefix", "backend": { "service": { "name": "app", "port": { "number": 80 } } },
         }] } }] },
     }))?;
-    Api::<Ingress>::namespaced(stack.kube.clone(), &stack.name).create(&PostParams::default(), &ingress).await?;
+    Api::<Ingress>::namespaced(stack.kube.clone(), &stack.name)
+        .create(&PostParams::default(), &ingress)
+        .await?;
     stack.answers("http://app.example.com/", "200 app").await?;
     let generated = Api::<AlbConfig>::all(stack.kube.clone()).get(&stack.name).await?;
     assert_eq!(generated.name_any(), stack.name);

@@ -20,7 +20,9 @@ async fn an_ingress_is_routed_moves_with_its_backend_and_is_gone_when_deleted() 
     stack.application("one", &["10.0.1.1"]).await?;
     stack.application("two", &["10.0.2.1"]).await?;
     // The first Ingress pays for the load balancer and its listeners.
-    stack.ingress("first", "first.example.com", &[("/", "one")]).await?;
+    stack
+        .ingress("first", "first.example.com", &[("/", "one")])
+        .await?;
     stack.answers("http://first.example.com/", "200 one").await?;
 
     let start = Instant::now();
@@ -66,7 +68,11 @@ async fn removing_an_endpoint_stops_its_traffic_without_a_failed_request() -> Re
     stack::until("only the remaining server answers", LIMIT, || async {
         let stack = stack.read().await;
         for _ in 0..20 {
-            if stack.get("http://app.example.com/").await?.is_none_or(|a| a.pod != "10.0.1.2") {
+            if stack
+                .get("http://app.example.com/")
+                .await?
+                .is_none_or(|a| a.pod != "10.0.1.2")
+            {
                 return Ok(None);
             }
         }
@@ -76,10 +82,25 @@ async fn removing_an_endpoint_stops_its_traffic_without_a_failed_request() -> Re
     stop.store(true, Ordering::Relaxed);
 
     let answers = load.await?;
-    let failed: Vec<_> = answers.iter().filter(|a| !matches!(a, Ok(Some(a)) if a.status == 200)).collect();
-    assert!(failed.is_empty(), "{} of {} requests failed: {failed:?}", failed.len(), answers.len());
-    println!("{} requests while the endpoint was removed, none failed", answers.len());
-    Arc::into_inner(stack).expect("the load task has ended").into_inner().finish().await
+    let failed: Vec<_> = answers
+        .iter()
+        .filter(|a| !matches!(a, Ok(Some(a)) if a.status == 200))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} requests failed: {failed:?}",
+        failed.len(),
+        answers.len()
+    );
+    println!(
+        "{} requests while the endpoint was removed, none failed",
+        answers.len()
+    );
+    Arc::into_inner(stack)
+        .expect("the load task has ended")
+        .into_inner()
+        .finish()
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +121,9 @@ spec:
 ",
         )
         .await?;
-    stack.ingress("right", "right.example.com", &[("/", "app")]).await?;
+    stack
+        .ingress("right", "right.example.com", &[("/", "app")])
+        .await?;
     stack.answers("http://right.example.com/", "200 app").await?;
     stack.answers("http://wrong.example.com/", "404").await?;
 
@@ -114,8 +137,14 @@ spec:
     })
     .await?;
     let note = event.note.unwrap_or_default();
-    assert!(note.contains("spec.rules[0].http.paths[0].backend.service.port"), "{note}");
-    assert!(note.contains("htttp") && note.contains("http"), "names what is written and what there is: {note}");
+    assert!(
+        note.contains("spec.rules[0].http.paths[0].backend.service.port"),
+        "{note}"
+    );
+    assert!(
+        note.contains("htttp") && note.contains("http"),
+        "names what is written and what there is: {note}"
+    );
     stack.finish().await
 }
 
@@ -123,7 +152,8 @@ spec:
 async fn tls_comes_from_a_secret_and_plain_http_is_redirected() -> Result<()> {
     let mut stack = Stack::start().await?;
     stack.application("app", &["10.0.1.1"]).await?;
-    let certificate = include_str!("../../examples/manifests/20-certificate.yaml").replace("demo\n", "$NAME\n");
+    let certificate =
+        include_str!("../../examples/manifests/20-certificate.yaml").replace("demo\n", "$NAME\n");
     stack.apply(&certificate).await?;
     stack
         .apply(
@@ -146,6 +176,11 @@ spec:
         )
         .await?;
     stack.answers("https://secure.example.com/x", "200 app").await?;
-    stack.answers("http://secure.example.com/x?y=z", "308 https://secure.example.com/x?y=z").await?;
+    stack
+        .answers(
+            "http://secure.example.com/x?y=z",
+            "308 https://secure.example.com/x?y=z",
+        )
+        .await?;
     stack.finish().await
 }

@@ -39,7 +39,9 @@ pub struct Controller {
 
 impl std::fmt::Debug for Controller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Controller").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Controller")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,8 +55,19 @@ impl Controller {
         lb.validate(LB)?;
         rs.validate(RS)?;
         // The API server protects itself (priority and fairness); this only keeps a burst of Events polite.
-        let kube_class = ClassConfig { rate_per_s: Some(100.0), burst: 200, max_concurrent: 16, ..ClassConfig::default() };
-        Ok(Self { kube, alb, options, shared: Arc::default(), classes: [lb, rs, kube_class] })
+        let kube_class = ClassConfig {
+            rate_per_s: Some(100.0),
+            burst: 200,
+            max_concurrent: 16,
+            ..ClassConfig::default()
+        };
+        Ok(Self {
+            kube,
+            alb,
+            options,
+            shared: Arc::default(),
+            classes: [lb, rs, kube_class],
+        })
     }
 
     /// A look at what it wants and has while it runs.
@@ -80,7 +93,11 @@ impl Controller {
         };
         let writer = worker.writer.clone();
         let [lb, rs, kube] = self.classes;
-        let scheduler = Scheduler::builder().class(LB, lb).class(RS, rs).class(KUBE, kube).spawn(worker)?;
+        let scheduler = Scheduler::builder()
+            .class(LB, lb)
+            .class(RS, rs)
+            .class(KUBE, kube)
+            .spawn(worker)?;
         let feed = feed::start(&self.kube, &stop, &tasks);
         tasks.close();
 
@@ -105,7 +122,10 @@ impl Controller {
         stop.cancel();
         let left = scheduler.drain(drain).await;
         if !left.is_empty() {
-            warn!(?left, "changes were cut short; the next start takes them up again");
+            warn!(
+                ?left,
+                "changes were cut short; the next start takes them up again"
+            );
         }
         tasks.wait().await;
         ended
@@ -165,8 +185,15 @@ impl Run {
         }
         for key in &settled.pools {
             if let Some(pool) = self.index.pool(key) {
-                self.shared.wanted_servers.insert(key.clone(), pool.servers.clone());
-                self.submit(RS, JobKey::Pool(key.clone()), Job::Pool { reread: false }, Priority::User);
+                self.shared
+                    .wanted_servers
+                    .insert(key.clone(), pool.servers.clone());
+                self.submit(
+                    RS,
+                    JobKey::Pool(key.clone()),
+                    Job::Pool { reread: false },
+                    Priority::User,
+                );
             }
         }
         for change in settled.gateways {
@@ -186,7 +213,10 @@ impl Run {
             GatewayChange::Delete(albconfig) => {
                 let name: Arc<str> = albconfig.name_any().into();
                 self.forget(&name);
-                let job = GatewayJob { wish: Wish::Go(albconfig), reread: true };
+                let job = GatewayJob {
+                    wish: Wish::Go(albconfig),
+                    reread: true,
+                };
                 self.submit(LB, JobKey::Gateway(name), Job::Gateway(job), Priority::User);
             }
             GatewayChange::Gone(name) => {
@@ -203,16 +233,24 @@ impl Run {
         if !wanted.accepted {
             self.tell_all(&wanted, &wanted.findings);
             let refused = "The AlbConfig is not valid; the ALB stays as it is.";
-            let conditions = Conditions { findings: &wanted.findings, failure: Some(refused) };
+            let conditions = Conditions {
+                findings: &wanted.findings,
+                failure: Some(refused),
+            };
             self.write_status(&name, None, &conditions);
             return;
         }
         for (key, pool) in self.index.pools(&name) {
-            self.shared.wanted_servers.insert(key.clone(), pool.servers.clone());
+            self.shared
+                .wanted_servers
+                .insert(key.clone(), pool.servers.clone());
         }
         self.shared.wanted.insert(name.clone(), wanted.gateway.clone());
         self.resyncs.plan(&name, self.options.resync_interval);
-        let job = GatewayJob { wish: Wish::Be(wanted), reread: false };
+        let job = GatewayJob {
+            wish: Wish::Be(wanted),
+            reread: false,
+        };
         self.submit(LB, JobKey::Gateway(name), Job::Gateway(job), Priority::User);
     }
 
@@ -225,28 +263,60 @@ impl Run {
 
     /// Compares an ALB and its server groups with what is wanted, from a fresh look.
     fn resync(&mut self, name: &Arc<str>) {
-        let Some(wanted) = self.index.gateway(name).cloned() else { return };
+        let Some(wanted) = self.index.gateway(name).cloned() else {
+            return;
+        };
         self.resyncs.plan(name, self.options.resync_interval);
         let pools: Vec<_> = self.index.pools(name).map(|(key, _)| key.clone()).collect();
-        let job = GatewayJob { wish: Wish::Be(wanted), reread: true };
-        self.submit(LB, JobKey::Gateway(name.clone()), Job::Gateway(job), Priority::Resync);
+        let job = GatewayJob {
+            wish: Wish::Be(wanted),
+            reread: true,
+        };
+        self.submit(
+            LB,
+            JobKey::Gateway(name.clone()),
+            Job::Gateway(job),
+            Priority::Resync,
+        );
         for key in pools {
-            self.submit(RS, JobKey::Pool(key), Job::Pool { reread: true }, Priority::Resync);
+            self.submit(
+                RS,
+                JobKey::Pool(key),
+                Job::Pool { reread: true },
+                Priority::Resync,
+            );
         }
     }
 
     /// Takes in what a change reports.
     fn take(&mut self, report: Report) {
         match report {
-            Report::Programmed { wanted, load_balancer, findings, calls } => {
+            Report::Programmed {
+                wanted,
+                load_balancer,
+                findings,
+                calls,
+            } => {
                 self.programmed(&wanted, &load_balancer, &findings, calls);
             }
-            Report::Failed { albconfig, code, message } => self.failed(&albconfig, code, &message),
+            Report::Failed {
+                albconfig,
+                code,
+                message,
+            } => self.failed(&albconfig, code, &message),
             Report::Gone { albconfig } => info!(%albconfig, "deleted or released, and let go"),
             Report::PoolLost { key } => {
                 if let Some(wanted) = self.index.gateway(&key.albconfig).cloned() {
-                    let job = GatewayJob { wish: Wish::Be(wanted), reread: true };
-                    self.submit(LB, JobKey::Gateway(key.albconfig), Job::Gateway(job), Priority::Normal);
+                    let job = GatewayJob {
+                        wish: Wish::Be(wanted),
+                        reread: true,
+                    };
+                    self.submit(
+                        LB,
+                        JobKey::Gateway(key.albconfig),
+                        Job::Gateway(job),
+                        Priority::Normal,
+                    );
                 }
             }
         }
@@ -262,7 +332,10 @@ impl Run {
         let name: Arc<str> = wanted.albconfig.name_any().into();
         let all: Vec<_> = wanted.findings.iter().chain(findings).cloned().collect();
         self.tell_all(wanted, &all);
-        let conditions = Conditions { findings: &all, failure: None };
+        let conditions = Conditions {
+            findings: &all,
+            failure: None,
+        };
         self.write_status(&name, Some(load_balancer.clone()), &conditions);
         if let Some(hostname) = &load_balancer.dnsname {
             let hosts: Vec<_> = wanted.served.iter().cloned().collect();
@@ -279,12 +352,22 @@ impl Run {
             .pools(&name)
             .filter(|(key, pool)| {
                 let known = self.shared.pools.get(*key);
-                known.is_some_and(|known| known.servers.as_ref().is_none_or(|servers| **servers != *pool.servers))
+                known.is_some_and(|known| {
+                    known
+                        .servers
+                        .as_ref()
+                        .is_none_or(|servers| **servers != *pool.servers)
+                })
             })
             .map(|(key, _)| key.clone())
             .collect();
         for key in behind {
-            self.submit(RS, JobKey::Pool(key), Job::Pool { reread: false }, Priority::Normal);
+            self.submit(
+                RS,
+                JobKey::Pool(key),
+                Job::Pool { reread: false },
+                Priority::Normal,
+            );
         }
     }
 
@@ -300,31 +383,58 @@ impl Run {
         let mut all = wanted.findings.to_vec();
         all.push(failure);
         self.tell_all(&wanted, &all);
-        self.write_status(name, None, &Conditions { findings: &wanted.findings, failure: Some(message) });
+        self.write_status(
+            name,
+            None,
+            &Conditions {
+                findings: &wanted.findings,
+                failure: Some(message),
+            },
+        );
     }
 
-    fn write_status(&self, name: &Arc<str>, load_balancer: Option<LoadBalancerStatus>, conditions: &Conditions<'_>) {
-        let Some(albconfig) = self.index.albconfig(name) else { return };
+    fn write_status(
+        &self,
+        name: &Arc<str>,
+        load_balancer: Option<LoadBalancerStatus>,
+        conditions: &Conditions<'_>,
+    ) {
+        let Some(albconfig) = self.index.albconfig(name) else {
+            return;
+        };
         let status = albconfig_status(albconfig, load_balancer, conditions, Time(Timestamp::now()));
         if albconfig.status.as_ref() == Some(&status) {
             return;
         }
-        let job = ObjectJob { albconfig_status: Some((name.to_string(), status)), ..ObjectJob::default() };
+        let job = ObjectJob {
+            albconfig_status: Some((name.to_string(), status)),
+            ..ObjectJob::default()
+        };
         self.write(ObjectRef::new("AlbConfig", "", &**name), job);
     }
 
     fn give_address(&self, key: &Key, hostname: &str) {
-        let Some(ingress) = self.index.ingress(key) else { return };
+        let Some(ingress) = self.index.ingress(key) else {
+            return;
+        };
         if addresses(ingress).ne([hostname]) {
-            let job = ObjectJob { ingress_hostname: Some((key.clone(), Some(hostname.to_owned()))), ..ObjectJob::default() };
+            let job = ObjectJob {
+                ingress_hostname: Some((key.clone(), Some(hostname.to_owned()))),
+                ..ObjectJob::default()
+            };
             self.write(ObjectRef::new("Ingress", &*key.namespace, &*key.name), job);
         }
     }
 
     fn clear_address(&self, key: &Key) {
-        let Some(ingress) = self.index.ingress(key) else { return };
+        let Some(ingress) = self.index.ingress(key) else {
+            return;
+        };
         if addresses(ingress).next().is_some() {
-            let job = ObjectJob { ingress_hostname: Some((key.clone(), None)), ..ObjectJob::default() };
+            let job = ObjectJob {
+                ingress_hostname: Some((key.clone(), None)),
+                ..ObjectJob::default()
+            };
             self.write(ObjectRef::new("Ingress", &*key.namespace, &*key.name), job);
         }
     }
@@ -333,7 +443,11 @@ impl Run {
     fn tell_all(&mut self, wanted: &WantedGateway, findings: &[Diagnostic]) {
         let name = wanted.albconfig.name_any();
         let mut objects = vec![ObjectRef::new("AlbConfig", "", name.as_str())];
-        objects.extend(self.index.members(&name).map(|key| ObjectRef::new("Ingress", &*key.namespace, &*key.name)));
+        objects.extend(
+            self.index
+                .members(&name)
+                .map(|key| ObjectRef::new("Ingress", &*key.namespace, &*key.name)),
+        );
         for (object, findings) in by_object(findings, objects) {
             self.tell(&object, findings);
         }
@@ -358,8 +472,17 @@ impl Run {
             uid: self.index.uid(kind, &key),
             ..ObjectReference::default()
         };
-        let events = news.into_iter().map(|finding| (regarding.clone(), finding)).collect();
-        self.write(object.clone(), ObjectJob { events, ..ObjectJob::default() });
+        let events = news
+            .into_iter()
+            .map(|finding| (regarding.clone(), finding))
+            .collect();
+        self.write(
+            object.clone(),
+            ObjectJob {
+                events,
+                ..ObjectJob::default()
+            },
+        );
     }
 
     async fn answer_claim(&mut self, claim: Claim) {
@@ -370,7 +493,8 @@ impl Run {
                 match self.writer.create_albconfig(&generated.albconfig).await {
                     Ok(()) => {
                         let message = format!("created AlbConfig {name} for this Ingress");
-                        let note = Diagnostic::new(Severity::Info, "AlbConfigCreated", object.clone(), "", message);
+                        let note =
+                            Diagnostic::new(Severity::Info, "AlbConfigCreated", object.clone(), "", message);
                         let findings = generated.diagnostics.into_iter().chain([note]);
                         self.tell(&object, findings.collect());
                         return;
@@ -385,12 +509,19 @@ impl Run {
     }
 
     fn write(&self, object: ObjectRef, job: ObjectJob) {
-        self.submit(KUBE, JobKey::Object(object), Job::Object(Box::new(job)), Priority::Normal);
+        self.submit(
+            KUBE,
+            JobKey::Object(object),
+            Job::Object(Box::new(job)),
+            Priority::Normal,
+        );
     }
 
     fn submit(&self, class: concurrency_scheduler::ClassId, key: JobKey, job: Job, priority: Priority) {
         let title = key.to_string();
-        let submission = Submission::new(class.clone(), key, job).mode(Mode::Merge(Job::merge)).priority(priority);
+        let submission = Submission::new(class.clone(), key, job)
+            .mode(Mode::Merge(Job::merge))
+            .priority(priority);
         if let Err(rejected) = self.scheduler.submit(submission) {
             // The next resync, or the next change of the object, asks again.
             error!(%class, key = title, %rejected, "change not taken in");
@@ -400,8 +531,15 @@ impl Run {
 
 /// Host names in the status of an Ingress.
 fn addresses(ingress: &Ingress) -> impl Iterator<Item = &str> {
-    let entries = ingress.status.as_ref().and_then(|s| s.load_balancer.as_ref()).and_then(|l| l.ingress.as_ref());
-    entries.into_iter().flatten().filter_map(|entry| entry.hostname.as_deref())
+    let entries = ingress
+        .status
+        .as_ref()
+        .and_then(|s| s.load_balancer.as_ref())
+        .and_then(|l| l.ingress.as_ref());
+    entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.hostname.as_deref())
 }
 
 /// Completes at a moment; never, when there is none.

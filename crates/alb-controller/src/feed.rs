@@ -19,7 +19,10 @@ use tracing::warn;
 
 /// A watch event of one of the kinds the controller reads.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "short-lived; boxing would cost an allocation for each event")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "short-lived; boxing would cost an allocation for each event"
+)]
 pub(crate) enum Change {
     Ingress(Event<Ingress>),
     IngressClass(Event<IngressClass>),
@@ -33,7 +36,11 @@ pub(crate) enum Change {
 const QUEUE: usize = 4096;
 
 /// Starts all watches. They end when `stop` is cancelled.
-pub(crate) fn start(client: &Client, stop: &CancellationToken, tasks: &TaskTracker) -> mpsc::Receiver<Change> {
+pub(crate) fn start(
+    client: &Client,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> mpsc::Receiver<Change> {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let all = watcher::Config::default;
     // Only TLS Secrets are read: no other Secret of the cluster ever reaches this process.
@@ -50,7 +57,7 @@ pub(crate) fn start(client: &Client, stop: &CancellationToken, tasks: &TaskTrack
 fn spawn<K>(
     client: &Client,
     config: watcher::Config,
-    wrap: impl Fn(Event<K>) -> Change + Send + 'static,
+    wrap: fn(Event<K>) -> Change,
     sender: &mpsc::Sender<Change>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
@@ -61,7 +68,8 @@ fn spawn<K>(
     let sender = sender.clone();
     let stop = stop.clone();
     tasks.spawn(async move {
-        let stream = StreamBackoff::new(watcher(api, config), watcher::DefaultBackoff::default()).modify(trim);
+        let stream =
+            StreamBackoff::new(watcher(api, config), watcher::DefaultBackoff::default()).modify(trim);
         let forward = stream
             .inspect_err(|error| warn!(kind = %K::kind(&()), %error, "watch failed; trying again"))
             .filter_map(|event| std::future::ready(event.ok()))
@@ -73,5 +81,7 @@ fn spawn<K>(
 /// Drops what nobody here reads and what makes up most of an object's memory.
 fn trim<K: Resource>(object: &mut K) {
     object.managed_fields_mut().clear();
-    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+    object
+        .annotations_mut()
+        .remove("kubectl.kubernetes.io/last-applied-configuration");
 }

@@ -67,9 +67,10 @@ impl Job {
     /// The newer wish counts; what either wants read again is read again.
     pub(crate) fn merge(older: Self, newer: Self) -> Self {
         match (older, newer) {
-            (Self::Gateway(old), Self::Gateway(new)) => {
-                Self::Gateway(GatewayJob { reread: old.reread || new.reread, ..new })
-            }
+            (Self::Gateway(old), Self::Gateway(new)) => Self::Gateway(GatewayJob {
+                reread: old.reread || new.reread,
+                ..new
+            }),
             (Self::Pool { reread: old }, Self::Pool { reread: new }) => Self::Pool { reread: old || new },
             (Self::Object(old), Self::Object(new)) => Self::Object(Box::new(ObjectJob::merge(*old, *new))),
             (_, newer) => newer,

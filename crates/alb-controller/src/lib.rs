@@ -10,13 +10,13 @@
 //! so, `concurrency-scheduler` what runs when. This crate connects them to a cluster and to the cloud.
 //!
 //! ```no_run
-//! use alb_api::{Client, EnvironmentCredentials};
+//! use alb_api::Client;
 //! use alb_controller::{Controller, Options};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let kube = kube::Client::try_default().await?;
-//! let alb = Client::builder().region("cn-hangzhou").credentials(EnvironmentCredentials::from_env()?).build()?;
+//! let alb = Client::builder("cn-hangzhou").build()?;
 //! let stop = CancellationToken::new();
 //! Controller::new(kube, alb, Options::new("my-cluster", "vpc-…"))?.run(stop).await?;
 //! # Ok(())

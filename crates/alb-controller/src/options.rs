@@ -179,7 +179,12 @@ mod tests {
     #[test]
     fn flags_of_the_two_classes_are_independent_and_reach_the_scheduler() {
         let cli = Cli::try_parse_from([
-            "x", "--cluster-id=c", "--vpc-id=v", "--lb-rate=3", "--rs-rate=7", "--lb-max-concurrent=2",
+            "x",
+            "--cluster-id=c",
+            "--vpc-id=v",
+            "--lb-rate=3",
+            "--rs-rate=7",
+            "--lb-max-concurrent=2",
             "--rs-retry-interval=0.5",
         ])
         .unwrap_or_else(|e| panic!("{e}"));
@@ -192,7 +197,10 @@ mod tests {
 
     #[test]
     fn a_negative_interval_is_refused_by_name() {
-        let limits = RsLimits { retry_interval_s: -1.0, ..RsLimits::default() };
+        let limits = RsLimits {
+            retry_interval_s: -1.0,
+            ..RsLimits::default()
+        };
         assert_eq!(limits.class().unwrap_err().flag, "--rs-retry-interval");
     }
 }

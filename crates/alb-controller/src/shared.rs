@@ -54,7 +54,10 @@ impl View {
         })?;
         let gateway = self.gateway(&albconfig)?;
         let listener = gateway.listeners.iter().find(|l| l.key() == listener)?;
-        let rule = listener.rules.iter().find(|r| RuleIdentity::of(r).rule_name() == rule_name)?;
+        let rule = listener
+            .rules
+            .iter()
+            .find(|r| RuleIdentity::of(r).rule_name() == rule_name)?;
         Some(rule.origins.clone())
     }
 }

@@ -17,9 +17,9 @@ use ingress_translate::{Compiled, Settings, parse_tls_secret};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use self::objects::{Objects, Slice};
+pub(crate) use self::settle::by_object;
 use self::store::Changed;
 pub use self::store::Key;
-pub(crate) use self::settle::by_object;
 pub(crate) use self::wanted::{Claim, GatewayChange, Pool, PoolKey, Settled, WantedGateway};
 use crate::feed::Change;
 
@@ -97,9 +97,15 @@ impl Index {
             }
             Change::IngressClass(event) => {
                 let changes = self.objects.classes.apply(event, |class| class);
-                if changes.iter().any(|c| differs(c, |class| (class.spec.clone(), class.metadata.annotations.clone()))) {
+                if changes.iter().any(|c| {
+                    differs(c, |class| {
+                        (class.spec.clone(), class.metadata.annotations.clone())
+                    })
+                }) {
                     // Classes are few and rarely change, and the default class concerns Ingresses that name none.
-                    self.dirty.ingresses.extend(self.objects.ingresses.iter().map(|(key, _)| key.clone()));
+                    self.dirty
+                        .ingresses
+                        .extend(self.objects.ingresses.iter().map(|(key, _)| key.clone()));
                 }
             }
             Change::Service(event) => {
@@ -118,7 +124,11 @@ impl Index {
                 }
             }
             Change::Secret(event) => {
-                for change in self.objects.secrets.apply(event, |secret| parse_tls_secret(&secret)) {
+                for change in self
+                    .objects
+                    .secrets
+                    .apply(event, |secret| parse_tls_secret(&secret))
+                {
                     if change.old != change.new {
                         self.touch("Secret", &change.key);
                     }
@@ -146,7 +156,9 @@ impl Index {
 
     /// The wanted servers of all pools of a gateway.
     pub(crate) fn pools(&self, albconfig: &str) -> impl Iterator<Item = (&PoolKey, &Pool)> {
-        self.pools.iter().filter(move |(key, _)| &*key.albconfig == albconfig)
+        self.pools
+            .iter()
+            .filter(move |(key, _)| &*key.albconfig == albconfig)
     }
 
     /// The wanted servers of a pool.

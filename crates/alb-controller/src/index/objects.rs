@@ -25,8 +25,13 @@ impl From<EndpointSlice> for Slice {
     fn from(slice: EndpointSlice) -> Self {
         let namespace = slice.metadata.namespace.as_deref().unwrap_or_default();
         let labels = slice.metadata.labels.as_ref();
-        let service = labels.and_then(|l| l.get(SERVICE_NAME_LABEL)).map_or("", String::as_str);
-        Self { service: Key::new(namespace, service), view: EndpointSliceView::new(&slice) }
+        let service = labels
+            .and_then(|l| l.get(SERVICE_NAME_LABEL))
+            .map_or("", String::as_str);
+        Self {
+            service: Key::new(namespace, service),
+            view: EndpointSliceView::new(&slice),
+        }
     }
 }
 
@@ -66,7 +71,10 @@ impl Objects {
             concerned.push(old.service.clone());
         }
         if let Some(new) = &change.new {
-            self.slices_of.entry(new.service.clone()).or_default().insert(change.key.clone());
+            self.slices_of
+                .entry(new.service.clone())
+                .or_default()
+                .insert(change.key.clone());
             concerned.push(new.service.clone());
         }
         concerned
@@ -75,7 +83,8 @@ impl Objects {
     /// Slices of a Service.
     pub(super) fn slices_of(&self, service: &Key) -> impl Iterator<Item = &EndpointSliceView> {
         let keys = self.slices_of.get(service).into_iter().flatten();
-        keys.filter_map(|key| self.slices.get(key)).map(|slice| &slice.view)
+        keys.filter_map(|key| self.slices.get(key))
+            .map(|slice| &slice.view)
     }
 }
 

@@ -29,7 +29,12 @@ impl Index {
     /// One Ingress: where it belongs and what it asks for.
     fn recompile(&mut self, key: &Key, settled: &mut Settled) {
         let before = self.ingresses.remove(key);
-        let now = self.objects.ingresses.get(key).filter(|i| i.metadata.deletion_timestamp.is_none()).cloned();
+        let now = self
+            .objects
+            .ingresses
+            .get(key)
+            .filter(|i| i.metadata.deletion_timestamp.is_none())
+            .cloned();
         let entry = now.map(|ingress| self.compile(key, &ingress, settled));
 
         let (old, new) = (
@@ -55,7 +60,11 @@ impl Index {
             Target::AlbConfig(name) => {
                 let compiled = translate::compile(ingress, &self.objects, &self.settings);
                 let reads = compiled.reads.clone();
-                return Entry { albconfig: Some(name.as_str().into()), compiled: Some(compiled), reads };
+                return Entry {
+                    albconfig: Some(name.as_str().into()),
+                    compiled: Some(compiled),
+                    reads,
+                };
             }
             Target::None | Target::NotOurs => Vec::new(),
         };
@@ -111,16 +120,32 @@ impl Index {
             return;
         }
 
-        let compiled: Vec<_> = members.iter().filter_map(|key| self.ingresses.get(key)?.compiled.as_ref()).collect();
-        let mut findings: Vec<_> = compiled.iter().flat_map(|c| c.diagnostics.iter().cloned()).collect();
+        let compiled: Vec<_> = members
+            .iter()
+            .filter_map(|key| self.ingresses.get(key)?.compiled.as_ref())
+            .collect();
+        let mut findings: Vec<_> = compiled
+            .iter()
+            .flat_map(|c| c.diagnostics.iter().cloned())
+            .collect();
         let assembled = translate::assemble(&albconfig, compiled, &self.settings);
         findings.extend(assembled.diagnostics);
         let mut pools = BTreeSet::new();
         for (group, backend) in &assembled.backends {
-            let key = PoolKey { albconfig: name.clone(), group: group.clone() };
+            let key = PoolKey {
+                albconfig: name.clone(),
+                group: group.clone(),
+            };
             let service = Key::new(&backend.namespace, &backend.service);
-            self.pools_of.entry(service.clone()).or_default().insert(key.clone());
-            let pool = Pool { service: service.clone(), port: backend.port.clone(), servers: Arc::default() };
+            self.pools_of
+                .entry(service.clone())
+                .or_default()
+                .insert(key.clone());
+            let pool = Pool {
+                service: service.clone(),
+                port: backend.port.clone(),
+                servers: Arc::default(),
+            };
             self.pools.entry(key.clone()).or_insert(pool);
             self.dirty.services.insert(service);
             pools.insert(key);
@@ -150,13 +175,21 @@ impl Index {
     /// The wish for an AlbConfig that does not exist, in the name of the oldest Ingress that asks for it.
     fn claim(&self, name: &Arc<str>, members: &[Key]) -> Option<Claim> {
         let age = |key: &&Key| {
-            let created = self.objects.ingresses.get(key).and_then(|i| i.metadata.creation_timestamp.clone());
+            let created = self
+                .objects
+                .ingresses
+                .get(key)
+                .and_then(|i| i.metadata.creation_timestamp.clone());
             (created, (*key).clone())
         };
         let oldest = members.iter().min_by_key(age)?;
         let ingress = self.objects.ingresses.get(oldest)?;
         let generated = translate::generated_albconfig(ingress, &self.objects, &self.settings);
-        Some(Claim { albconfig: name.clone(), ingress: oldest.clone(), generated: generated.map(Box::new) })
+        Some(Claim {
+            albconfig: name.clone(),
+            ingress: oldest.clone(),
+            generated: generated.map(Box::new),
+        })
     }
 
     fn drop_pools(&mut self, albconfig: &Arc<str>, keep: &BTreeSet<PoolKey>) {
@@ -167,7 +200,9 @@ impl Index {
             .cloned()
             .collect();
         for key in gone {
-            let Some(pool) = self.pools.remove(&key) else { continue };
+            let Some(pool) = self.pools.remove(&key) else {
+                continue;
+            };
             if let Some(pools) = self.pools_of.get_mut(&pool.service) {
                 pools.remove(&key);
                 if pools.is_empty() {
@@ -179,9 +214,13 @@ impl Index {
 
     /// The pools fed by a Service.
     fn refill(&mut self, service: &Key, settled: &mut Settled) {
-        let Some(keys) = self.pools_of.get(service) else { return };
+        let Some(keys) = self.pools_of.get(service) else {
+            return;
+        };
         for key in keys {
-            let Some(pool) = self.pools.get_mut(key) else { continue };
+            let Some(pool) = self.pools.get_mut(key) else {
+                continue;
+            };
             let servers = match self.objects.services.get(service) {
                 Some(object) => translate::servers(object, &pool.port, self.objects.slices_of(service)),
                 None => Vec::new(),
@@ -203,7 +242,13 @@ fn still_in_use(name: &str, members: &[Key]) -> Diagnostic {
         members.len(),
         some.join(", ")
     );
-    Diagnostic::new(Severity::Warning, "StillInUse", ObjectRef::new("AlbConfig", "", name), "", message)
+    Diagnostic::new(
+        Severity::Warning,
+        "StillInUse",
+        ObjectRef::new("AlbConfig", "", name),
+        "",
+        message,
+    )
 }
 
 /// Findings of an object, by the reference under which they are told.
@@ -216,10 +261,15 @@ pub(crate) fn by_object(
     findings: &[Diagnostic],
     objects: impl IntoIterator<Item = ObjectRef>,
 ) -> std::collections::BTreeMap<ObjectRef, BTreeSet<Diagnostic>> {
-    let mut by_object: std::collections::BTreeMap<_, BTreeSet<_>> =
-        objects.into_iter().map(|object| (object, BTreeSet::new())).collect();
+    let mut by_object: std::collections::BTreeMap<_, BTreeSet<_>> = objects
+        .into_iter()
+        .map(|object| (object, BTreeSet::new()))
+        .collect();
     for finding in findings {
-        by_object.entry(finding.object.clone()).or_default().insert(finding.clone());
+        by_object
+            .entry(finding.object.clone())
+            .or_default()
+            .insert(finding.clone());
     }
     by_object
 }

@@ -18,13 +18,19 @@ pub struct Key {
 impl Key {
     /// Makes a key.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
     }
 
     /// The key of an object.
     pub fn of<K: kube::Resource>(object: &K) -> Self {
         let meta = object.meta();
-        Self::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+        Self::new(
+            meta.namespace.as_deref().unwrap_or_default(),
+            meta.name.as_deref().unwrap_or_default(),
+        )
     }
 }
 
@@ -64,7 +70,11 @@ pub(crate) struct Store<V> {
 
 impl<V> Default for Store<V> {
     fn default() -> Self {
-        Self { live: HashMap::new(), relist: None, synced: false }
+        Self {
+            live: HashMap::new(),
+            relist: None,
+            synced: false,
+        }
     }
 }
 
@@ -107,7 +117,11 @@ impl<V> Store<V> {
                 let key = Key::of(&object);
                 let new = Arc::new(keep(object));
                 let old = self.live.insert(key.clone(), new.clone());
-                vec![Changed { key, old, new: Some(new) }]
+                vec![Changed {
+                    key,
+                    old,
+                    new: Some(new),
+                }]
             }
             Event::Delete(object) => {
                 let key = Key::of(&object);
@@ -122,9 +136,17 @@ impl<V> Store<V> {
         let mut changes: Vec<_> = self
             .live
             .iter()
-            .map(|(key, new)| Changed { key: key.clone(), old: before.remove(key), new: Some(new.clone()) })
+            .map(|(key, new)| Changed {
+                key: key.clone(),
+                old: before.remove(key),
+                new: Some(new.clone()),
+            })
             .collect();
-        changes.extend(before.into_iter().map(|(key, old)| Changed { key, old: Some(old), new: None }));
+        changes.extend(before.into_iter().map(|(key, old)| Changed {
+            key,
+            old: Some(old),
+            new: None,
+        }));
         changes
     }
 }
@@ -150,7 +172,11 @@ mod tests {
     #[test]
     fn a_relist_takes_effect_only_when_it_is_complete_and_reports_what_vanished() {
         let mut store = Store::default();
-        for event in [Event::Init, Event::InitApply(object("a", "1")), Event::InitApply(object("b", "1"))] {
+        for event in [
+            Event::Init,
+            Event::InitApply(object("a", "1")),
+            Event::InitApply(object("b", "1")),
+        ] {
             assert!(store.apply(event, value).is_empty());
         }
         assert!(!store.is_synced());
@@ -160,7 +186,11 @@ mod tests {
         for event in [Event::Init, Event::InitApply(object("b", "2"))] {
             assert!(store.apply(event, value).is_empty());
         }
-        assert_eq!(store.iter().count(), 2, "the old content stays while the relist runs");
+        assert_eq!(
+            store.iter().count(),
+            2,
+            "the old content stays while the relist runs"
+        );
         let mut changes = store.apply(Event::InitDone, value);
         changes.sort_by(|x, y| x.key.cmp(&y.key));
         let seen: Vec<_> = changes
@@ -169,7 +199,10 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [("a", Some("1".into()), None), ("b", Some("1".to_owned()), Some("2".to_owned()))]
+            [
+                ("a", Some("1".into()), None),
+                ("b", Some("1".to_owned()), Some("2".to_owned()))
+            ]
         );
     }
 

@@ -53,7 +53,13 @@ impl std::fmt::Debug for Publisher {
 impl Publisher {
     pub(crate) fn new(client: Client, instance: Option<String>) -> Self {
         Self {
-            recorder: Recorder::new(client, Reporter { controller: CONTROLLER_NAME.into(), instance }),
+            recorder: Recorder::new(
+                client,
+                Reporter {
+                    controller: CONTROLLER_NAME.into(),
+                    instance,
+                },
+            ),
         }
     }
 
@@ -69,12 +75,23 @@ impl Publisher {
             format!("{}: {}", finding.field, finding.message)
         };
         let event = Event {
-            type_: if finding.severity == Severity::Info { EventType::Normal } else { EventType::Warning },
+            type_: if finding.severity == Severity::Info {
+                EventType::Normal
+            } else {
+                EventType::Warning
+            },
             reason: truncate(&finding.code, ACTION_MAX),
             note: Some(truncate(&note, NOTE_MAX)),
             // The recorder merges Events of the same action and reason; with the field in the action, two fields
             // with the same mistake stay two Events.
-            action: truncate(if finding.field.is_empty() { "Reconcile" } else { &finding.field }, ACTION_MAX),
+            action: truncate(
+                if finding.field.is_empty() {
+                    "Reconcile"
+                } else {
+                    &finding.field
+                },
+                ACTION_MAX,
+            ),
             secondary: None,
         };
         self.recorder.publish(&event, regarding).await

@@ -43,18 +43,42 @@ pub(crate) fn albconfig_status(
         .filter(|f| f.severity == Severity::Error && f.object.kind == "AlbConfig")
         .collect::<Vec<_>>();
     match own.first() {
-        None => set(condition_type::ACCEPTED, true, "Accepted", "The spec is valid.".into()),
+        None => set(
+            condition_type::ACCEPTED,
+            true,
+            "Accepted",
+            "The spec is valid.".into(),
+        ),
         Some(first) => set(condition_type::ACCEPTED, false, &first.code, list(&own)),
     }
 
     match conditions.failure {
-        None => set(condition_type::PROGRAMMED, true, "Programmed", "The ALB serves this generation.".into()),
-        Some(failure) => set(condition_type::PROGRAMMED, false, "ChangeFailed", failure.to_owned()),
+        None => set(
+            condition_type::PROGRAMMED,
+            true,
+            "Programmed",
+            "The ALB serves this generation.".into(),
+        ),
+        Some(failure) => set(
+            condition_type::PROGRAMMED,
+            false,
+            "ChangeFailed",
+            failure.to_owned(),
+        ),
     }
 
-    let lost = conditions.findings.iter().filter(|f| f.severity == Severity::Error).collect::<Vec<_>>();
+    let lost = conditions
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Error)
+        .collect::<Vec<_>>();
     match lost.first() {
-        None => set(condition_type::DEGRADED, false, "AllServed", "Everything that was asked for is served.".into()),
+        None => set(
+            condition_type::DEGRADED,
+            false,
+            "AllServed",
+            "Everything that was asked for is served.".into(),
+        ),
         Some(_) => set(condition_type::DEGRADED, true, "PartlyServed", list(&lost)),
     }
     status
@@ -89,28 +113,54 @@ mod tests {
     }
 
     fn error(kind: &str) -> Diagnostic {
-        Diagnostic::new(Severity::Error, "PortNotFound", ObjectRef::new(kind, "", "x"), "spec", "wrong")
+        Diagnostic::new(
+            Severity::Error,
+            "PortNotFound",
+            ObjectRef::new(kind, "", "x"),
+            "spec",
+            "wrong",
+        )
     }
 
     #[test]
     fn a_wrong_ingress_degrades_the_gateway_and_leaves_it_accepted_and_programmed() {
         let albconfig = AlbConfig::new("a", AlbConfigSpec::default());
         let findings = [error("Ingress")];
-        let conditions = Conditions { findings: &findings, failure: None };
+        let conditions = Conditions {
+            findings: &findings,
+            failure: None,
+        };
         let status = albconfig_status(&albconfig, None, &conditions, now(1));
-        let states: Vec<_> = status.conditions.iter().map(|c| (c.type_.as_str(), c.status.as_str())).collect();
-        assert_eq!(states, [("Accepted", "True"), ("Degraded", "True"), ("Programmed", "True")]);
+        let states: Vec<_> = status
+            .conditions
+            .iter()
+            .map(|c| (c.type_.as_str(), c.status.as_str()))
+            .collect();
+        assert_eq!(
+            states,
+            [("Accepted", "True"), ("Degraded", "True"), ("Programmed", "True")]
+        );
     }
 
     #[test]
     fn an_unchanged_condition_keeps_its_transition_time_and_a_failure_names_its_reason() {
         let mut albconfig = AlbConfig::new("a", AlbConfigSpec::default());
         albconfig.status = Some(albconfig_status(&albconfig, None, &Conditions::default(), now(1)));
-        let failed = Conditions { findings: &[], failure: Some("quota") };
+        let failed = Conditions {
+            findings: &[],
+            failure: Some("quota"),
+        };
         let status = albconfig_status(&albconfig, None, &failed, now(2));
-        let at = |type_: &str| status.condition(type_).map(|c| c.last_transition_time.0.as_second());
+        let at = |type_: &str| {
+            status
+                .condition(type_)
+                .map(|c| c.last_transition_time.0.as_second())
+        };
         assert_eq!(at("Accepted"), Some(1));
         assert_eq!(at("Programmed"), Some(2));
-        assert_eq!(status.condition("Programmed").map(|c| c.message.as_str()), Some("quota"));
+        assert_eq!(
+            status.condition("Programmed").map(|c| c.message.as_str()),
+            Some("quota")
+        );
     }
 }

@@ -47,7 +47,10 @@ impl std::fmt::Debug for Writer {
 
 impl Writer {
     pub(crate) fn new(client: Client, instance: Option<String>) -> Self {
-        Self { publisher: Publisher::new(client.clone(), instance), client }
+        Self {
+            publisher: Publisher::new(client.clone(), instance),
+            client,
+        }
     }
 
     /// Does all of a job. An object that is gone is nothing to write to.
@@ -68,13 +71,17 @@ impl Writer {
         let api = Api::<Ingress>::namespaced(self.client.clone(), &key.namespace);
         let ingress: Vec<_> = hostname.iter().map(|name| json!({ "hostname": name })).collect();
         let patch = json!({ "status": { "loadBalancer": { "ingress": ingress } } });
-        api.patch_status(&key.name, &params(), &Patch::Merge(&patch)).await.map(drop)
+        api.patch_status(&key.name, &params(), &Patch::Merge(&patch))
+            .await
+            .map(drop)
     }
 
     async fn albconfig_status(&self, name: &str, status: &AlbConfigStatus) -> Result<(), kube::Error> {
         let api = Api::<AlbConfig>::all(self.client.clone());
         let patch = json!({ "status": status });
-        api.patch_status(name, &params(), &Patch::Merge(&patch)).await.map(drop)
+        api.patch_status(name, &params(), &Patch::Merge(&patch))
+            .await
+            .map(drop)
     }
 
     /// Adds the finalizer. It must be there before the first call to the cloud: an AlbConfig that vanishes without a
@@ -90,7 +97,12 @@ impl Writer {
 
     /// Removes the finalizer, which lets the AlbConfig go.
     pub(crate) async fn remove_finalizer(&self, albconfig: &AlbConfig) -> Result<(), kube::Error> {
-        let finalizers: Vec<_> = albconfig.finalizers().iter().filter(|f| *f != FINALIZER).cloned().collect();
+        let finalizers: Vec<_> = albconfig
+            .finalizers()
+            .iter()
+            .filter(|f| *f != FINALIZER)
+            .cloned()
+            .collect();
         gone_is_fine(self.set_finalizers(albconfig, &finalizers).await)
     }
 
@@ -102,7 +114,9 @@ impl Writer {
             "resourceVersion": albconfig.metadata.resource_version,
             "uid": albconfig.metadata.uid,
         } });
-        api.patch(&albconfig.name_any(), &params(), &Patch::Merge(&patch)).await.map(drop)
+        api.patch(&albconfig.name_any(), &params(), &Patch::Merge(&patch))
+            .await
+            .map(drop)
     }
 
     /// The AlbConfig as the API server has it now.
@@ -113,7 +127,16 @@ impl Writer {
     /// Creates an AlbConfig unless one of that name exists.
     pub(crate) async fn create_albconfig(&self, albconfig: &AlbConfig) -> Result<(), kube::Error> {
         let api = Api::<AlbConfig>::all(self.client.clone());
-        match api.create(&PostParams { field_manager: Some(CONTROLLER_NAME.into()), ..Default::default() }, albconfig).await {
+        match api
+            .create(
+                &PostParams {
+                    field_manager: Some(CONTROLLER_NAME.into()),
+                    ..Default::default()
+                },
+                albconfig,
+            )
+            .await
+        {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
             Err(error) => Err(error),
@@ -122,12 +145,17 @@ impl Writer {
 
     /// A Secret, read when its certificate is uploaded: key material is not kept in memory.
     pub(crate) async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Secret>, kube::Error> {
-        Api::<Secret>::namespaced(self.client.clone(), namespace).get_opt(name).await
+        Api::<Secret>::namespaced(self.client.clone(), namespace)
+            .get_opt(name)
+            .await
     }
 }
 
 fn params() -> PatchParams {
-    PatchParams { field_manager: Some(CONTROLLER_NAME.into()), ..PatchParams::default() }
+    PatchParams {
+        field_manager: Some(CONTROLLER_NAME.into()),
+        ..PatchParams::default()
+    }
 }
 
 fn gone_is_fine(result: Result<(), kube::Error>) -> Result<(), kube::Error> {

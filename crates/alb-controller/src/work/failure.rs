@@ -75,7 +75,11 @@ fn kube_outcome(error: &kube::Error, reason: String) -> Outcome {
     match error {
         kube::Error::Api(status) if status.code == 409 => Outcome::busy(reason),
         kube::Error::Api(status) if status.code == 429 => {
-            let seconds = status.details.as_ref().map(|d| d.retry_after_seconds).unwrap_or_default();
+            let seconds = status
+                .details
+                .as_ref()
+                .map(|d| d.retry_after_seconds)
+                .unwrap_or_default();
             let after = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
             Outcome::Throttled { after }
         }

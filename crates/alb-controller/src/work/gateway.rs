@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alb_model::{CertificateRef, Gateway, ListenerProtocol};
-use alb_plan::{Observed, Options, Ownership, plan, plan_delete};
+use alb_plan::{Observed, Options, Ownership, RESOURCE_TAG, plan, plan_delete};
 use albconfig_crd::{
     AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
 };
@@ -54,18 +54,31 @@ impl Worker {
         let mut observed = self.observed(name, &wanted.gateway, reread).await?;
         let mut desired = Gateway::clone(&wanted.gateway);
         for (group, wish) in &mut desired.server_groups {
-            wish.servers = self.wanted_servers(&PoolKey { albconfig: name.clone(), group: group.clone() });
+            wish.servers = self.wanted_servers(&PoolKey {
+                albconfig: name.clone(),
+                group: group.clone(),
+            });
         }
         let plan = plan(&observed, &desired, &self.plan_options(name));
         let calls = plan.steps.len();
         let findings = plan.diagnostics.clone();
         if !plan.is_empty() {
-            let secrets = Secrets { writer: &self.writer, gateway: &desired };
+            let secrets = Secrets {
+                writer: &self.writer,
+                gateway: &desired,
+            };
             // Until it succeeds, what the ALB has is not known: an attempt that is cut short must read it again.
             self.shared.observed.remove(name);
-            let executed =
-                cloud::execute(&self.alb, &plan, &desired, &mut observed, &secrets, self.poll_interval, cancelled)
-                    .await;
+            let executed = cloud::execute(
+                &self.alb,
+                &plan,
+                &desired,
+                &mut observed,
+                &secrets,
+                self.poll_interval,
+                cancelled,
+            )
+            .await;
             self.note_pools(name, &observed, &desired);
             executed?;
             info!(albconfig = %name, calls, "load balancer changed");
@@ -74,7 +87,12 @@ impl Worker {
         }
         let load_balancer = Box::new(load_balancer_status(&observed));
         self.shared.observed.insert(name.clone(), observed);
-        self.report(Report::Programmed { wanted: wanted.clone(), load_balancer, findings, calls });
+        self.report(Report::Programmed {
+            wanted: wanted.clone(),
+            load_balancer,
+            findings,
+            calls,
+        });
         Ok(())
     }
 
@@ -86,14 +104,32 @@ impl Worker {
     ) -> Result<(), Failure> {
         if albconfig.finalizers().iter().any(|f| f == FINALIZER) {
             let id = albconfig.spec.config.id.clone();
-            let gateway = Gateway { load_balancer: alb_model::LoadBalancer { id, ..Default::default() }, ..Default::default() };
+            let gateway = Gateway {
+                load_balancer: alb_model::LoadBalancer {
+                    id,
+                    ..Default::default()
+                },
+                ..Default::default()
+            };
             let mut observed = self.observed(name, &gateway, true).await?;
             let mut options = self.plan_options(name);
             options.reused = gateway.load_balancer.id.is_some();
             let plan = plan_delete(&observed, &options);
             self.shared.observed.remove(name);
-            let secrets = Secrets { writer: &self.writer, gateway: &gateway };
-            cloud::execute(&self.alb, &plan, &gateway, &mut observed, &secrets, self.poll_interval, cancelled).await?;
+            let secrets = Secrets {
+                writer: &self.writer,
+                gateway: &gateway,
+            };
+            cloud::execute(
+                &self.alb,
+                &plan,
+                &gateway,
+                &mut observed,
+                &secrets,
+                self.poll_interval,
+                cancelled,
+            )
+            .await?;
             info!(albconfig = %name, calls = plan.steps.len(), "load balancer deleted or released");
         }
         self.shared.pools.retain(|key, _| key.albconfig != *name);
@@ -102,7 +138,9 @@ impl Worker {
                 self.writer.remove_finalizer(&current).await?;
             }
         }
-        self.report(Report::Gone { albconfig: name.clone() });
+        self.report(Report::Gone {
+            albconfig: name.clone(),
+        });
         Ok(())
     }
 
@@ -114,7 +152,9 @@ impl Worker {
             Some(current) if current.metadata.uid == albconfig.metadata.uid => {
                 Ok(self.writer.add_finalizer(&current).await?)
             }
-            _ => Err(Failure::superseded(format!("AlbConfig {name} was deleted meanwhile"))),
+            _ => Err(Failure::superseded(format!(
+                "AlbConfig {name} was deleted meanwhile"
+            ))),
         }
     }
 
@@ -133,18 +173,34 @@ impl Worker {
     fn note_pools(&self, name: &Arc<str>, observed: &Observed, desired: &Gateway) {
         let mut present = BTreeSet::new();
         for (group, wish) in &desired.server_groups {
-            let Some(id) = observed.server_group_id(group) else { continue };
-            let key = PoolKey { albconfig: name.clone(), group: group.clone() };
+            let Some(id) = group_id(observed, group) else {
+                continue;
+            };
+            let key = PoolKey {
+                albconfig: name.clone(),
+                group: group.clone(),
+            };
             present.insert(key.clone());
             let is_known = self.shared.pools.get(&key).is_some_and(|pool| pool.id == id);
             if !is_known {
                 // A group made by this very change holds what was wanted when it began; any other must be read.
-                let made_now = observed.server_groups.get(id).is_some_and(|g| g.attributes.servers == wish.servers);
+                let made_now = observed
+                    .server_groups
+                    .get(id)
+                    .is_some_and(|g| g.attributes.servers == wish.servers);
                 let servers = made_now.then(|| Arc::new(wish.servers.clone()));
-                self.shared.pools.insert(key, KnownPool { id: id.to_owned(), servers });
+                self.shared.pools.insert(
+                    key,
+                    KnownPool {
+                        id: id.to_owned(),
+                        servers,
+                    },
+                );
             }
         }
-        self.shared.pools.retain(|key, _| key.albconfig != *name || present.contains(key));
+        self.shared
+            .pools
+            .retain(|key, _| key.albconfig != *name || present.contains(key));
     }
 
     fn ownership(&self, name: &str) -> Ownership {
@@ -152,8 +208,19 @@ impl Worker {
     }
 
     fn plan_options(&self, name: &str) -> Options {
-        Options { ownership: self.ownership(name), ..Options::default() }
+        Options {
+            ownership: self.ownership(name),
+            ..Options::default()
+        }
     }
+}
+
+/// Id of a group, found by its tag.
+fn group_id(observed: &Observed, group: &alb_model::ServerGroupKey) -> Option<String> {
+    let resource = Ownership::server_group_resource(group);
+    let mut groups = observed.server_groups.iter();
+    let (id, _) = groups.find(|(_, group)| group.attributes.tags.get(RESOURCE_TAG) == Some(&resource))?;
+    Some(id.clone())
 }
 
 /// Certificates and keys, from the Secrets they stand in.
@@ -164,11 +231,9 @@ struct Secrets<'a> {
 
 impl CertificateSource for Secrets<'_> {
     async fn pem(&self, key: &alb_model::CertificateKey) -> Result<cloud::Pem, cloud::SourceError> {
-        let certificate = self
-            .gateway
-            .certificates
-            .get(key)
-            .ok_or_else(|| cloud::SourceError::new(format!("certificate {} is not wanted any more", key.0)))?;
+        let certificate = self.gateway.certificates.get(key).ok_or_else(|| {
+            cloud::SourceError::new(format!("certificate {} is not wanted any more", key.0))
+        })?;
         let secret = &certificate.secret;
         let found = self
             .writer
@@ -213,6 +278,9 @@ fn certificates(certificates: &[CertificateRef]) -> Vec<CertificateStatus> {
         CertificateRef::Managed(_) => None,
     });
     ids.enumerate()
-        .map(|(at, certificate_id)| CertificateStatus { certificate_id, is_default: at == 0 })
+        .map(|(at, certificate_id)| CertificateStatus {
+            certificate_id,
+            is_default: at == 0,
+        })
         .collect()
 }

@@ -32,7 +32,11 @@ pub(crate) enum Report {
         calls: usize,
     },
     /// An attempt failed; whether it is repeated is the scheduler's business.
-    Failed { albconfig: Arc<str>, code: &'static str, message: String },
+    Failed {
+        albconfig: Arc<str>,
+        code: &'static str,
+        message: String,
+    },
     /// The ALB is deleted or released.
     Gone { albconfig: Arc<str> },
     /// A server group is not where it was: the ALB must be read again.
@@ -56,8 +60,12 @@ impl Handler for Worker {
 
     async fn run(&self, attempt: Attempt<JobKey, Job>) -> Outcome {
         let result = match (&attempt.key, &attempt.job) {
-            (JobKey::Gateway(name), Job::Gateway(job)) => self.change_gateway(name, job, &attempt.cancelled).await,
-            (JobKey::Pool(key), Job::Pool { reread }) => self.change_pool(key, *reread, &attempt.cancelled).await,
+            (JobKey::Gateway(name), Job::Gateway(job)) => {
+                self.change_gateway(name, job, &attempt.cancelled).await
+            }
+            (JobKey::Pool(key), Job::Pool { reread }) => {
+                self.change_pool(key, *reread, &attempt.cancelled).await
+            }
             (JobKey::Object(_), Job::Object(job)) => self.writer.write(job).await.map_err(Failure::from),
             (key, job) => Err(Failure::bug(format!("{key} was given {job:?}"))),
         };
@@ -81,6 +89,10 @@ impl Worker {
 
     /// The servers wanted in a group now.
     fn wanted_servers(&self, key: &PoolKey) -> Vec<Server> {
-        self.shared.wanted_servers.get(key).map(|servers| servers.to_vec()).unwrap_or_default()
+        self.shared
+            .wanted_servers
+            .get(key)
+            .map(|servers| servers.to_vec())
+            .unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_plan::plan_servers;
+use alb_plan::{Limits, plan_servers};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -20,8 +20,12 @@ impl Worker {
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         // Not there yet: the change of the gateway that creates it fills it, and looks again when it is done.
-        let Some(known) = self.shared.pools.get(key).map(|pool| pool.clone()) else { return Ok(()) };
-        let Some(wanted) = self.shared.wanted_servers.get(key).map(|servers| servers.clone()) else { return Ok(()) };
+        let Some(known) = self.shared.pools.get(key).map(|pool| pool.clone()) else {
+            return Ok(());
+        };
+        let Some(wanted) = self.shared.wanted_servers.get(key).map(|servers| servers.clone()) else {
+            return Ok(());
+        };
 
         let result = self.move_servers(&known, &wanted, reread, cancelled).await;
         match result {
@@ -58,12 +62,17 @@ impl Worker {
             Some(servers) if !reread => servers.to_vec(),
             _ => cloud::observe_servers(&self.alb, &known.id).await?,
         };
-        let steps = plan_servers(&known.id, &observed, wanted);
+        let steps = plan_servers(&observed, wanted, Limits::default().servers_per_call);
         if steps.is_empty() {
             return Ok(observed);
         }
         cloud::execute_servers(&self.alb, &known.id, &steps, self.poll_interval, cancelled).await?;
-        info!(group = known.id, calls = steps.len(), servers = wanted.len(), "servers changed");
+        info!(
+            group = known.id,
+            calls = steps.len(),
+            servers = wanted.len(),
+            "servers changed"
+        );
         Ok(wanted.to_vec())
     }
 }
