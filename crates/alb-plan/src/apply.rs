@@ -23,6 +23,7 @@ impl Observed {
                 self.load_balancer = Some(ObservedLoadBalancer {
                     attributes,
                     status: "Provisioning".to_owned(),
+                    region: ids.region.clone(),
                 });
             }
             StepOp::DeleteLoadBalancer => {

@@ -28,14 +28,19 @@ impl Step {
     /// # Errors
     /// A resource that an earlier step creates has no id yet.
     pub fn request(&self, ids: &Resolved) -> Result<Request, Unresolved> {
-        let mut request = Builder { step: self, ids }.build()?;
-        let text = request.params().to_string();
-        let token = hex_digest(&[request.action(), &text, &ids.scope], TOKEN_LENGTH);
-        if let Some(slot) = request.client_token() {
-            *slot = Some(token);
-        }
-        Ok(request)
+        let request = Builder { step: self, ids }.build()?;
+        Ok(with_token(request, &ids.scope))
     }
+}
+
+/// Sets the ClientToken to a digest of operation, parameters and scope.
+fn with_token(mut request: Request, scope: &str) -> Request {
+    let text = request.params().to_string();
+    let token = hex_digest(&[request.action(), &text, scope], TOKEN_LENGTH);
+    if let Some(slot) = request.client_token() {
+        *slot = Some(token);
+    }
+    request
 }
 
 struct Builder<'a> {
@@ -354,7 +359,7 @@ impl Builder<'_> {
             StepOp::UpdateServerGroup { id, group, changes } => {
                 update_server_group(id, group, *changes).into()
             }
-            StepOp::Servers { group, step } => servers_request(&self.group(group)?, step),
+            StepOp::Servers { group, step } => servers_parameters(&self.group(group)?, step),
             StepOp::DeleteServerGroup { id, .. } => alb::DeleteServerGroup {
                 server_group_id: id.clone(),
                 ..Default::default()
@@ -585,8 +590,12 @@ fn update_server_group(
     }
 }
 
-/// The request for a change of servers.
-pub fn servers_request(group_id: &str, step: &ServerStep) -> Request {
+/// The request for a change of servers. `scope` is that of the ClientToken; see [`Resolved::scope`].
+pub fn servers_request(group_id: &str, step: &ServerStep, scope: &str) -> Request {
+    with_token(servers_parameters(group_id, step), scope)
+}
+
+fn servers_parameters(group_id: &str, step: &ServerStep) -> Request {
     let server_group_id = group_id.to_owned();
     match step {
         ServerStep::Add(servers) => alb::AddServersToServerGroup {

@@ -22,7 +22,7 @@ pub struct Resolved {
     pub acls: BTreeMap<String, String>,
     /// Region, for requests that name it.
     pub region: String,
-    /// Region suffix of certificate ids.
+    /// Region suffix of certificate ids; empty is derived from the region.
     pub certificate_region: String,
     /// Scope of ClientTokens: repeated within one scope, a request makes nothing new. Use another scope for each
     /// attempt that starts from a fresh look at the cloud.
@@ -81,6 +81,11 @@ impl Resolved {
 
     /// The id ALB wants for a certificate's number.
     pub fn certificate_id(&self, number: i64) -> String {
-        format!("{number}-{}", self.certificate_region)
+        let site = match self.certificate_region.as_str() {
+            "" if self.region.is_empty() || self.region.starts_with("cn-") => "cn-hangzhou",
+            "" => "ap-southeast-1",
+            given => given,
+        };
+        format!("{number}-{site}")
     }
 }

@@ -14,6 +14,7 @@ pub fn load_balancer(answer: &alb::LoadBalancer) -> ObservedLoadBalancer {
     ObservedLoadBalancer {
         attributes: listener::load_balancer_from_api(answer),
         status: answer.load_balancer_status.clone(),
+        region: answer.region_id.clone().unwrap_or_default(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use alb_model::{Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup};
+use alb_model::{Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup, ServerGroupKey};
 use serde::{Deserialize, Serialize};
+
+use crate::ownership::{Ownership, RESOURCE_TAG};
 
 /// The cloud's side of one gateway: read once, kept up to date by [`Observed::apply`].
 ///
@@ -30,6 +32,8 @@ pub struct ObservedLoadBalancer {
     pub attributes: LoadBalancer,
     /// `LoadBalancerStatus`, such as `Active`.
     pub status: String,
+    /// Region, such as `cn-hangzhou`.
+    pub region: String,
 }
 
 impl ObservedLoadBalancer {
@@ -124,6 +128,15 @@ impl Observed {
 
     pub(crate) fn listener_mut(&mut self, key: (u16, ListenerProtocol)) -> Option<&mut ObservedListener> {
         self.listeners.iter_mut().find(|l| l.key() == key)
+    }
+
+    /// Id of the server group that a key's resource tag names.
+    pub fn server_group_id(&self, key: &ServerGroupKey) -> Option<&str> {
+        let resource = Ownership::server_group_resource(key);
+        self.server_groups
+            .iter()
+            .find(|(_, group)| group.attributes.tags.get(RESOURCE_TAG) == Some(&resource))
+            .map(|(id, _)| id.as_str())
     }
 
     /// Number of rules on the load balancer, of all listeners and both directions.

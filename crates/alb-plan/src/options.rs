@@ -53,9 +53,10 @@ pub struct Options {
     /// Creation time of objects (any unit that grows), by which it is decided who comes first when not all rules fit.
     /// Of objects that are not listed, those whose rules are in force come first, then the order of rules decides.
     pub created: BTreeMap<ObjectRef, i64>,
-    /// Region, such as `cn-hangzhou`.
+    /// Region, such as `cn-hangzhou`; empty is that of the load balancer that is there.
     pub region: String,
     /// Region suffix of certificate ids: `cn-hangzhou` on the China site, `ap-southeast-1` on the international one.
+    /// Empty means that the region tells the site: China for regions `cn-…`, international for others.
     pub certificate_region: String,
     /// Scope of ClientTokens; see [`crate::Resolved::scope`].
     pub scope: String,

@@ -73,7 +73,7 @@ impl ServerStep {
     }
 }
 
-/// The calls that take a group's servers from `observed` to `desired`, at most `per_call` servers in each: additions
+/// The calls that take a group's servers from `observed` to `desired`, at most [`SERVERS_PER_CALL`] in each: additions
 /// before removals, so that the group is never smaller than both lists have in common plus what is already added. One
 /// `Replace` when additions and removals fit into one call.
 ///
@@ -83,14 +83,13 @@ impl ServerStep {
 ///
 /// let server = |ip: &str, weight| Server { id: ip.into(), ip: ip.into(), port: 80, weight, ..Server::default() };
 /// let before = [server("10.0.0.1", 100)];
-/// assert!(plan_servers(&before, &before, 200).is_empty());
+/// assert!(plan_servers(&before, &before).is_empty());
 /// assert_eq!(
-///     plan_servers(&before, &[server("10.0.0.1", 0)], 200),
+///     plan_servers(&before, &[server("10.0.0.1", 0)]),
 ///     [ServerStep::Update(vec![server("10.0.0.1", 0)])],
 /// );
 /// ```
-pub fn plan_servers(observed: &[Server], desired: &[Server], per_call: usize) -> Vec<ServerStep> {
-    let per_call = per_call.max(1);
+pub fn plan_servers(observed: &[Server], desired: &[Server]) -> Vec<ServerStep> {
     let index = |servers: &[Server]| -> BTreeMap<(String, String, u16), Server> {
         servers
             .iter()
@@ -119,12 +118,12 @@ pub fn plan_servers(observed: &[Server], desired: &[Server], per_call: usize) ->
 
     let batches = |servers: Vec<Server>, step: fn(Vec<Server>) -> ServerStep| -> Vec<ServerStep> {
         servers
-            .chunks(per_call)
+            .chunks(SERVERS_PER_CALL)
             .map(|chunk| step(chunk.to_vec()))
             .collect()
     };
     let mut steps = Vec::new();
-    if !added.is_empty() && !removed.is_empty() && added.len() + removed.len() <= per_call {
+    if !added.is_empty() && !removed.is_empty() && added.len() + removed.len() <= SERVERS_PER_CALL {
         steps.push(ServerStep::Replace { added, removed });
         steps.extend(batches(updated, ServerStep::Update));
     } else {
@@ -154,11 +153,11 @@ mod tests {
         (from..to).map(|n| server(n, weight)).collect()
     }
 
-    fn converges(before: &[Server], after: &[Server], per_call: usize) -> Vec<ServerStep> {
-        let steps = plan_servers(before, after, per_call);
+    fn converges(before: &[Server], after: &[Server]) -> Vec<ServerStep> {
+        let steps = plan_servers(before, after);
         let mut now = before.to_vec();
         for step in &steps {
-            assert!(!step.is_empty() && step.len() <= per_call);
+            assert!(!step.is_empty() && step.len() <= SERVERS_PER_CALL);
             step.apply(&mut now);
         }
         let mut after = after.to_vec();
@@ -169,14 +168,14 @@ mod tests {
 
     #[test]
     fn a_rolling_update_is_one_exchange() {
-        let steps = converges(&range(0, 3, 100), &range(1, 4, 100), 200);
+        let steps = converges(&range(0, 3, 100), &range(1, 4, 100));
         assert!(matches!(&steps[..], [ServerStep::Replace { added, removed }]
             if added.len() == 1 && removed.len() == 1));
     }
 
     #[test]
     fn large_changes_are_batched_and_add_before_they_remove() {
-        let steps = converges(&range(0, 500, 100), &range(400, 900, 100), 200);
+        let steps = converges(&range(0, 500, 100), &range(400, 900, 100));
         let kinds: Vec<&str> = steps
             .iter()
             .map(|s| match s {
@@ -193,7 +192,7 @@ mod tests {
     fn weights_change_in_one_call() {
         let mut after = range(0, 100, 100);
         after[3].weight = 0;
-        assert_eq!(converges(&range(0, 100, 100), &after, 200).len(), 1);
+        assert_eq!(converges(&range(0, 100, 100), &after).len(), 1);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl<'a> Context<'a> {
         if created.description.is_empty() {
             created.description = format!("{LISTENER_DESCRIPTION_PREFIX}-{port}");
         }
-        let mut waits: Vec<StepId> = self.steps.last("load balancer").into_iter().collect();
+        let mut waits: Vec<StepId> = self.created.into_iter().collect();
         waits.extend(self.group_step(&wanted.default_group));
         waits.extend(wanted.certificates.first().and_then(|c| self.certificate_step(c)));
         if wanted.quic.is_some() {

@@ -18,7 +18,7 @@ impl Context<'_> {
             }
             let mut created = wanted.clone();
             created.tags.extend(self.ownership().tags(LOAD_BALANCER_RESOURCE));
-            self.steps.push(StepOp::CreateLoadBalancer(Box::new(created)), []);
+            self.created = Some(self.steps.push(StepOp::CreateLoadBalancer(Box::new(created)), []));
             return true;
         };
         let found = &found.attributes;

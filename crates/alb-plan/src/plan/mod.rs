@@ -113,6 +113,8 @@ struct Context<'a> {
     diagnostics: Vec<Diagnostic>,
     budget: RuleBudget,
     left_out: Vec<ObjectRef>,
+    /// The step that creates the load balancer.
+    created: Option<StepId>,
     /// The last step that makes a new server group usable.
     group_ready: BTreeMap<ServerGroupKey, StepId>,
     /// The step that uploads a certificate.
@@ -132,7 +134,10 @@ impl<'a> Context<'a> {
     fn new(observed: &'a Observed, desired: &'a Gateway, options: &'a Options) -> Self {
         let mut ids = Resolved {
             load_balancer: observed.load_balancer.as_ref().map(|lb| lb.id().to_owned()),
-            region: options.region.clone(),
+            region: match &observed.load_balancer {
+                Some(lb) if options.region.is_empty() => lb.region.clone(),
+                _ => options.region.clone(),
+            },
             certificate_region: options.certificate_region.clone(),
             scope: options.scope.clone(),
             ..Resolved::default()
@@ -157,6 +162,7 @@ impl<'a> Context<'a> {
             diagnostics: Vec::new(),
             budget: RuleBudget::default(),
             left_out: Vec::new(),
+            created: None,
             group_ready: BTreeMap::new(),
             certificate_ready: BTreeMap::new(),
             acl_ready: BTreeMap::new(),

@@ -1,0 +1,22 @@
+//! Reading and changing the cloud: what `alb-plan` leaves to whoever may wait.
+//!
+//! [`observe`] reads what an ALB has, [`execute`] makes the calls of a plan and keeps the observed state up to date,
+//! [`observe_servers`] and [`execute_servers`] do both for the servers of one group.
+//!
+//! What every call gets: the same `ClientToken` on every repetition, so that a lost answer makes nothing twice; a
+//! bounded number of repetitions with growing pauses while a resource is busy or the API asks for patience; and the
+//! wait for the job that carries it out. What is gone when it should go is a success. When the world has moved on, so
+//! that the plan does not fit it any more, the execution stops and says so: read again, plan again.
+
+mod call;
+mod certificate;
+mod error;
+mod execute;
+mod observe;
+mod servers;
+
+pub use certificate::{CertificateSource, Pem, SourceError};
+pub use error::{ExecError, Refusal};
+pub use execute::{Execution, Progress, execute, execute_with};
+pub use observe::observe;
+pub use servers::{execute_servers, observe_servers};

@@ -1,0 +1,234 @@
+//! Reading what an ALB has.
+
+use std::collections::BTreeMap;
+
+use alb_api::{Client, Error, ErrorClass, alb, cas};
+use alb_model::ListenerProtocol;
+use alb_plan::{
+    Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, Ownership,
+    observe as read,
+};
+use futures::{StreamExt, TryStreamExt, stream, try_join};
+
+use super::ExecError;
+
+/// Reads of listeners at the same time.
+const PARALLEL_READS: usize = 5;
+
+/// Reads everything that belongs to a gateway: its load balancer (the one of this id, or the one with the owner's tags)
+/// with listeners, certificates and rules, and the owner's server groups, access control lists and uploaded
+/// certificates. Servers are not read; see [`super::observe_servers`].
+///
+/// # Errors
+/// A read fails. What is not there is not an error.
+pub async fn observe(
+    client: &Client,
+    ownership: &Ownership,
+    load_balancer_id: Option<&str>,
+) -> Result<Observed, ExecError> {
+    let reader = Reader { client, ownership };
+    let (load_balancer, server_groups, acls, certificates) = try_join!(
+        reader.load_balancer(load_balancer_id),
+        reader.server_groups(),
+        reader.acls(),
+        reader.certificates(),
+    )?;
+    let listeners = match &load_balancer {
+        Some(found) => reader.listeners(found.id()).await?,
+        None => Vec::new(),
+    };
+    Ok(Observed {
+        load_balancer,
+        listeners,
+        server_groups,
+        certificates,
+        acls,
+    })
+}
+
+struct Reader<'a> {
+    client: &'a Client,
+    ownership: &'a Ownership,
+}
+
+impl Reader<'_> {
+    fn tags(&self) -> Vec<alb::Tag> {
+        let tags = self.ownership.owner_tags();
+        tags.into_iter()
+            .map(|(key, value)| alb::Tag { key, value })
+            .collect()
+    }
+
+    async fn load_balancer(&self, id: Option<&str>) -> Result<Option<ObservedLoadBalancer>, Error> {
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => match self.tagged_load_balancer().await? {
+                Some(id) => id,
+                None => return Ok(None),
+            },
+        };
+        load_balancer(self.client, &id).await
+    }
+
+    /// The owner's load balancer. Of several (two creations crossed), always the same one: the oldest.
+    async fn tagged_load_balancer(&self) -> Result<Option<String>, Error> {
+        let request = alb::ListLoadBalancers {
+            tag: self.tags(),
+            ..Default::default()
+        };
+        let found = self.client.all_pages(request).await?;
+        let lives = |lb: &&alb::LoadBalancer| {
+            !matches!(lb.load_balancer_status.as_str(), "Deleting" | "CreateFailed")
+        };
+        Ok(found
+            .iter()
+            .filter(lives)
+            .min_by_key(|lb| (&lb.create_time, &lb.load_balancer_id))
+            .map(|lb| lb.load_balancer_id.clone()))
+    }
+
+    async fn listeners(&self, load_balancer_id: &str) -> Result<Vec<ObservedListener>, Error> {
+        let list = alb::ListListeners {
+            load_balancer_ids: vec![load_balancer_id.to_owned()],
+            ..Default::default()
+        };
+        let rules = |direction: &str| alb::ListRules {
+            load_balancer_ids: vec![load_balancer_id.to_owned()],
+            direction: Some(direction.to_owned()),
+            ..Default::default()
+        };
+        let (listeners, mut rules, response_rules) = try_join!(
+            self.client.all_pages(list),
+            self.client.all_pages(rules("Request")),
+            self.client.all_pages(rules("Response")),
+        )?;
+        rules.extend(response_rules);
+        // A deployment that ignores the direction lists every rule twice.
+        rules.sort_by(|a, b| a.rule_id.cmp(&b.rule_id));
+        rules.dedup_by(|a, b| a.rule_id == b.rule_id);
+        let lives = |l: &alb::Listener| l.listener_status != "Deleting";
+        let mut observed: Vec<ObservedListener> = stream::iter(listeners.into_iter().filter(lives))
+            .map(|listener| self.listener(listener, &rules))
+            .buffered(PARALLEL_READS)
+            .try_filter_map(|found| async { Ok(found) })
+            .try_collect()
+            .await?;
+        observed.sort_by_key(ObservedListener::key);
+        Ok(observed)
+    }
+
+    async fn listener(
+        &self,
+        listed: alb::Listener,
+        rules: &[alb::Rule],
+    ) -> Result<Option<ObservedListener>, Error> {
+        let attributes = alb::GetListenerAttribute {
+            listener_id: listed.listener_id.clone(),
+        };
+        let plain = listed
+            .listener_protocol
+            .eq_ignore_ascii_case(ListenerProtocol::Http.as_str());
+        let certificates = async {
+            if plain {
+                return Ok(Vec::new());
+            }
+            let request = alb::ListListenerCertificates {
+                listener_id: listed.listener_id.clone(),
+                ..Default::default()
+            };
+            self.client.all_pages(request).await
+        };
+        let found = async { self.client.send(&attributes).await };
+        match try_join!(found, certificates) {
+            Ok((answer, certificates)) => {
+                let mut listener = answer.listener;
+                if listener.tags.is_empty() {
+                    listener.tags = listed.tags;
+                }
+                Ok(Some(read::listener(&listener, &certificates, rules)))
+            }
+            // Deleted between the two reads.
+            Err(error) if error.class() == ErrorClass::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn server_groups(&self) -> Result<BTreeMap<String, alb_plan::ObservedServerGroup>, Error> {
+        let request = alb::ListServerGroups {
+            tag: self.tags(),
+            ..Default::default()
+        };
+        let groups = self.client.all_pages(request).await?;
+        Ok(groups
+            .iter()
+            .map(|g| (g.server_group_id.clone(), read::server_group(g)))
+            .collect())
+    }
+
+    async fn acls(&self) -> Result<BTreeMap<String, ObservedAcl>, Error> {
+        let request = alb::ListAcls {
+            tag: self.tags(),
+            ..Default::default()
+        };
+        let acls = self.client.all_pages(request).await?;
+        stream::iter(acls.into_iter().filter(|a| a.acl_status != "Deleting"))
+            .map(|acl| async move {
+                let entries = alb::ListAclEntries {
+                    acl_id: acl.acl_id.clone(),
+                    ..Default::default()
+                };
+                let entries = self.client.all_pages(entries).await?;
+                Ok((acl.acl_id.clone(), read::acl(&acl, &entries)))
+            })
+            .buffered(PARALLEL_READS)
+            .try_collect()
+            .await
+    }
+
+    async fn certificates(&self) -> Result<BTreeMap<String, ObservedCertificate>, Error> {
+        match certificates(self.client, &self.ownership.certificate_prefix()).await {
+            // Without the right to list certificates there are none of ours; uploading one will say what is missing.
+            Err(error) if error.class() == ErrorClass::Permanent => {
+                tracing::warn!(%error, "cannot list uploaded certificates; continuing without");
+                Ok(BTreeMap::new())
+            }
+            result => result,
+        }
+    }
+}
+
+/// One load balancer, `None` if it is gone.
+pub(super) async fn load_balancer(client: &Client, id: &str) -> Result<Option<ObservedLoadBalancer>, Error> {
+    let request = alb::GetLoadBalancerAttribute {
+        load_balancer_id: id.to_owned(),
+    };
+    match client.send(&request).await {
+        Ok(answer) => {
+            let mut found = read::load_balancer(&answer.load_balancer);
+            if found.region.is_empty() {
+                client.region().clone_into(&mut found.region);
+            }
+            Ok(Some(found))
+        }
+        Err(error) if error.class() == ErrorClass::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Uploaded certificates whose names start with a prefix.
+pub(super) async fn certificates(
+    client: &Client,
+    prefix: &str,
+) -> Result<BTreeMap<String, ObservedCertificate>, Error> {
+    let request = cas::ListUserCertificateOrder {
+        order_type: Some("UPLOAD".to_owned()),
+        keyword: Some(prefix.to_owned()),
+        ..Default::default()
+    };
+    let found = client.all_pages(request).await?;
+    Ok(found
+        .iter()
+        .filter_map(read::certificate)
+        .filter(|(name, _)| name.starts_with(prefix))
+        .collect())
+}
