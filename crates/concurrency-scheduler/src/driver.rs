@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{Span, debug_span, warn};
+use tracing::{Span, debug_span, error, warn};
 
 use crate::{
     Attempt, BlockedOn, ClassConfig, DrainReport, Handler, Stats,
@@ -90,18 +90,6 @@ pub(crate) struct Driver<H: Handler> {
     actions: Vec<Action<H::Key, H::Job, TicketReceipt>>,
 }
 
-/// A driver that panics has broken its own invariants; going on with half a scheduler would be worse than not going on.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("the scheduler panicked; aborting the process");
-            std::process::abort();
-        }
-    }
-}
-
 impl<H: Handler> Driver<H> {
     pub(crate) fn new(
         handler: H,
@@ -129,8 +117,20 @@ impl<H: Handler> Driver<H> {
     }
 
     /// Runs until drained, or until no handle is left and everything is done.
-    pub(crate) async fn run(mut self) {
-        let _abort_on_panic = AbortOnPanic;
+    ///
+    /// A driver that panics has broken its own invariants. Going on with half a scheduler, or with none and nobody to
+    /// notice, would be worse than not going on: the process ends.
+    pub(crate) async fn run(self) {
+        if let Err(panic) = task::catch(self.run_until_stopped()).await {
+            error!(
+                panic = &*task::message(&*panic),
+                "the scheduler panicked; aborting the process"
+            );
+            std::process::abort();
+        }
+    }
+
+    async fn run_until_stopped(mut self) {
         let (mut commands, mut ends) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut timer = Box::pin(sleep_until(self.origin));
         loop {

@@ -47,7 +47,6 @@ impl fmt::Debug for ClassId {
 /// A coalescing submission joins the last waiting one if that coalesces too; otherwise it queues behind it. So a key
 /// that only ever gets coalescing submissions has at most one running and one waiting, and the last submission before
 /// quiet is the last one applied.
-#[derive(Clone, Copy)]
 pub enum Mode<J> {
     /// Every job runs, in the order of submission.
     Fifo,
@@ -63,6 +62,15 @@ impl<J> Mode<J> {
         !matches!(self, Self::Fifo)
     }
 }
+
+// Derived, these would ask for a job that is `Copy`.
+impl<J> Clone for Mode<J> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<J> Copy for Mode<J> {}
 
 impl<J> fmt::Debug for Mode<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -64,14 +64,18 @@ pub(crate) fn spawn<H: Handler>(
 }
 
 /// Runs the handler; a panic of it becomes an error.
-async fn run<H: Handler>(
-    handler: &H,
-    attempt: Attempt<H::Key, H::Job>,
-) -> Result<Outcome, Box<dyn Any + Send>> {
-    let mut future = pin!(catch_unwind(AssertUnwindSafe(|| handler.run(attempt)))?);
+async fn run<H: Handler>(handler: &H, attempt: Attempt<H::Key, H::Job>) -> Result<Outcome, Panic> {
+    catch(catch_unwind(AssertUnwindSafe(|| handler.run(attempt)))?).await
+}
+
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// Awaits a future; a panic of it becomes an error.
+pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Panic> {
+    let mut future = pin!(future);
     poll_fn(
         |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Ok(Poll::Pending) => Poll::Pending,
             Err(panic) => Poll::Ready(Err(panic)),
         },
@@ -79,7 +83,7 @@ async fn run<H: Handler>(
     .await
 }
 
-fn message(panic: &(dyn Any + Send)) -> Arc<str> {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> Arc<str> {
     let text = panic
         .downcast_ref::<&str>()
         .copied()

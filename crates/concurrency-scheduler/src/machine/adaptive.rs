@@ -47,10 +47,6 @@ impl Adaptive {
         self.config = config;
     }
 
-    pub(crate) fn started(&mut self, now: Timestamp) {
-        self.taken.roll(now);
-    }
-
     pub(crate) fn accepted(&mut self, now: Timestamp) {
         self.taken.count(now);
     }
@@ -67,7 +63,8 @@ impl Adaptive {
         let floor = self.config.floor_per_s;
         let before = match rate_in_force {
             Some(rate) if accepted >= floor => rate.min(accepted),
-            Some(rate) => rate,
+            // Nothing gets through, so nothing says how much would.
+            Some(rate) => rate * self.config.decrease,
             None => accepted,
         }
         .max(floor);

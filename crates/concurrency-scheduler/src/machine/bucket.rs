@@ -134,11 +134,7 @@ impl Bucket {
 
     /// Takes a token, if one is there.
     pub(crate) fn take(&mut self, now: Timestamp) -> bool {
-        let taken = self.check(now).is_ok();
-        if taken && let Some(adaptive) = &mut self.adaptive {
-            adaptive.started(now);
-        }
-        taken
+        self.check(now).is_ok()
     }
 
     fn check(&mut self, now: Timestamp) -> Result<(), Timestamp> {
@@ -161,21 +157,6 @@ impl Bucket {
                 .and_then(Adaptive::next)
                 .map_or(due, |sooner| due.min(sooner.max(now)))
         })
-    }
-
-    /// Tokens that are there.
-    pub(crate) fn available(&mut self, now: Timestamp) -> u32 {
-        if self.rate.is_none() {
-            return u32::MAX;
-        }
-        let now = self.limiter_time(now);
-        let horizon = now + UNIT * u64::from(self.burst - 1);
-        let arrival = self.cell.0.arrival.load(Relaxed).max(now);
-        if horizon < arrival {
-            0
-        } else {
-            ((horizon - arrival) / UNIT + 1) as u32
-        }
     }
 
     /// A throttling answer to an attempt that started at `started`.

@@ -1,29 +1,31 @@
-//! The retry budget of a class, in millionths of a retry so that it is exact.
+//! The retry budget of a class. Exact: a retry is 10¹⁵ units, so that a nanosecond at the lowest rate earns whole units.
 
 use super::{Timestamp, time::nanos};
 use crate::BudgetConfig;
 
-const UNIT: f64 = 1e6;
+/// Units per millionth of a retry.
+const NANO: u128 = 1_000_000_000;
+/// Units per retry.
+const ONE: u128 = 1_000_000 * NANO;
 
 #[derive(Debug)]
 pub(crate) struct Budget {
-    level: u64,
+    level: u128,
     updated: Timestamp,
-    capacity: u64,
-    per_success: u64,
-    per_s: u64,
+    capacity: u128,
+    per_success: u128,
+    /// Units per nanosecond, which are millionths of a retry per second.
+    per_nano: u128,
 }
-
-const ONE: u64 = 1_000_000;
 
 impl Budget {
     pub(crate) fn new(config: &BudgetConfig, now: Timestamp) -> Self {
         let mut budget = Self {
-            level: u64::MAX,
+            level: u128::MAX,
             updated: now,
             capacity: 0,
             per_success: 0,
-            per_s: 0,
+            per_nano: 0,
         };
         budget.configure(config, now);
         budget
@@ -31,29 +33,18 @@ impl Budget {
 
     pub(crate) fn configure(&mut self, config: &BudgetConfig, now: Timestamp) {
         self.refill(now);
-        self.capacity = u64::from(config.capacity) * ONE;
-        self.per_success = (config.per_success * UNIT) as u64;
-        self.per_s = ((config.per_s * UNIT) as u64).max(1);
+        self.capacity = u128::from(config.capacity) * ONE;
+        self.per_success = (config.per_success * 1e6).round() as u128 * NANO;
+        self.per_nano = ((config.per_s * 1e6).round() as u128).max(1);
         self.level = self.level.min(self.capacity);
     }
 
     fn refill(&mut self, now: Timestamp) {
-        if self.per_s == 0 || self.level >= self.capacity {
-            self.updated = now;
-            return;
-        }
         let elapsed = u128::from(nanos(now.since(self.updated)));
-        let earned = elapsed * u128::from(self.per_s) / 1_000_000_000;
-        if earned == 0 {
-            return;
+        self.updated = now;
+        if self.level < self.capacity {
+            self.level = (self.level + elapsed * self.per_nano).min(self.capacity);
         }
-        self.level = self
-            .level
-            .saturating_add(u64::try_from(earned).unwrap_or(u64::MAX))
-            .min(self.capacity);
-        // Whole units only; the rest of the elapsed time goes on counting.
-        let spent = (earned * 1_000_000_000).div_ceil(u128::from(self.per_s));
-        self.updated = Timestamp::from_nanos(self.updated.as_nanos() + spent as u64);
     }
 
     /// Takes one retry, if there is one.
@@ -73,15 +64,13 @@ impl Budget {
 
     /// When time alone will have earned the next retry.
     pub(crate) fn next(&self) -> Timestamp {
-        let missing = u128::from(ONE.saturating_sub(self.level)) * 1_000_000_000;
-        Timestamp::from_nanos(
-            self.updated.as_nanos() + missing.div_ceil(u128::from(self.per_s.max(1))) as u64,
-        )
+        let missing = ONE.saturating_sub(self.level).div_ceil(self.per_nano);
+        Timestamp::from_nanos(self.updated.as_nanos().saturating_add(missing as u64))
     }
 
     /// Retries in store.
     pub(crate) fn left(&mut self, now: Timestamp) -> f64 {
         self.refill(now);
-        self.level as f64 / UNIT
+        self.level as f64 / ONE as f64
     }
 }

@@ -48,7 +48,16 @@ pub(crate) struct Class {
     /// Entries that never started, oldest and newest.
     pub(crate) oldest: Ix,
     pub(crate) newest: Ix,
+    /// What keeps the class from starting more, and since when.
+    stall: Option<(Stall, Timestamp)>,
     pub(crate) counters: Counters,
+}
+
+/// What a class lacks to start what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stall {
+    Slots,
+    Token,
 }
 
 #[derive(Debug)]
@@ -56,8 +65,6 @@ pub(crate) struct NamedBucket {
     pub(crate) name: String,
     pub(crate) bucket: Bucket,
     pub(crate) parked: Ring,
-    /// Lanes moved to the class's ring for a token that is there.
-    pub(crate) woken: u32,
 }
 
 impl Class {
@@ -83,6 +90,7 @@ impl Class {
             passed: None,
             oldest: NIL,
             newest: NIL,
+            stall: None,
             counters: Counters::default(),
             config: ClassConfig::default(),
         };
@@ -96,6 +104,7 @@ impl Class {
         self.budget.configure(&config.retry.budget, now);
         for named in &mut self.named {
             if !config.buckets.contains_key(&named.name) {
+                // Whoever names it goes on without it.
                 named.bucket.configure(None, 1, None, now);
             }
         }
@@ -109,11 +118,33 @@ impl Class {
                     name: name.clone(),
                     bucket: Bucket::new(bucket.rate_per_s, bucket.burst, adaptive, now),
                     parked: Ring::default(),
-                    woken: 0,
                 }),
             }
         }
         self.config = config;
+    }
+
+    /// Lanes that wait for their turn, a slot or a token.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.ring.len() + self.parked()
+    }
+
+    /// Lanes that wait for a token of a named bucket.
+    pub(crate) fn parked(&self) -> u32 {
+        self.named.iter().map(|named| named.parked.len()).sum()
+    }
+
+    /// Notes what the class lacks from now on, and adds up how long it lacked something else.
+    pub(crate) fn stalled(&mut self, now: Timestamp, stall: Option<Stall>) {
+        if self.stall.map(|(stall, _)| stall) == stall {
+            return;
+        }
+        match self.stall {
+            Some((Stall::Slots, since)) => self.counters.slot_wait += now.since(since),
+            Some((Stall::Token, since)) => self.counters.token_wait += now.since(since),
+            None => {}
+        }
+        self.stall = stall.map(|stall| (stall, now));
     }
 
     /// Names of the configured buckets and their indexes.

@@ -109,9 +109,13 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         class.configure(config, now);
         if reordered {
             let mut waiting = class.ring.drain(&mut self.lanes);
+            for named in &mut class.named {
+                waiting.extend(named.parked.drain(&mut self.lanes));
+            }
             waiting.sort_unstable_by_key(|&ix| self.lanes[ix as usize].rank());
             for lane_ix in waiting {
                 let list = self.list_key(lane_ix);
+                self.lanes[lane_ix as usize].state = LaneState::Ready;
                 self.lanes[lane_ix as usize].list = list;
                 self.classes[class_ix as usize]
                     .ring

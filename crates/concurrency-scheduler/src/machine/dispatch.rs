@@ -6,6 +6,7 @@
 
 use super::{
     Key, Machine, Receipt, Start, Timestamp,
+    class::Stall,
     intake::NO_BUCKET,
     lane::LaneState,
     list::{Ix, NIL},
@@ -38,30 +39,60 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     /// The lane of this class that may start now. Parks those it finds lacking something.
     fn next_of_class(&mut self, now: Timestamp, class_ix: usize) -> Option<Ix> {
         let class = &mut self.classes[class_ix];
-        if class.config.paused || class.used >= class.config.max_concurrent {
+        if class.config.paused || class.waiting() == 0 {
+            class.stalled(now, None);
             return None;
         }
-        self.wake_parked(now, class_ix);
-        loop {
-            let class = &mut self.classes[class_ix];
-            if class.ring.is_empty() || class.bucket.look(now).is_err() {
-                return None;
-            }
-            let order = class.order(now);
-            let fits = class.fits();
-            let first = class.ring.first(&self.lanes, order, u32::MAX)?;
+        if class.used >= class.config.max_concurrent {
+            class.stalled(now, Some(Stall::Slots));
+            return None;
+        }
+        if class.bucket.look(now).is_err() {
+            class.stalled(now, Some(Stall::Token));
+            return None;
+        }
+        let fits = class.fits();
+        let found = loop {
+            let Some(first) = self.first(now, class_ix, u32::MAX) else {
+                break None;
+            };
             if self.park_if_lacking(now, first) {
                 continue;
             }
             if self.lanes[first as usize].list.weight <= fits {
-                return Some(first);
+                break Some(first);
             }
-            let lighter = self.classes[class_ix].ring.first(&self.lanes, order, fits)?;
+            let Some(lighter) = self.first(now, class_ix, fits) else {
+                break None;
+            };
             if self.park_if_lacking(now, lighter) {
                 continue;
             }
-            return self.may_pass(now, first).then_some(lighter);
+            break self.may_pass(now, first).then_some(lighter);
+        };
+        let class = &mut self.classes[class_ix];
+        let stall = match found {
+            Some(_) => None,
+            None if !class.ring.is_empty() => Some(Stall::Slots),
+            None => Some(Stall::Token),
+        };
+        class.stalled(now, stall);
+        found
+    }
+
+    /// The lane that goes first among those of at most `max_weight` whose bucket has a token: one of the class's ring,
+    /// or one that was parked beside a bucket that has filled up since.
+    fn first(&mut self, now: Timestamp, class_ix: usize, max_weight: u32) -> Option<Ix> {
+        let class = &mut self.classes[class_ix];
+        let order = class.order(now);
+        let mut first = class.ring.first(&self.lanes, order, max_weight);
+        for named in &mut class.named {
+            if !named.parked.is_empty() && named.bucket.look(now).is_ok() {
+                let parked = named.parked.first(&self.lanes, order, max_weight);
+                first = first.into_iter().chain(parked).min();
+            }
         }
+        first.map(|(_, lane_ix)| lane_ix)
     }
 
     /// Whether a lighter lane may start before `heavy`, which is first and does not fit; counts it if so.
@@ -83,20 +114,19 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     fn lacks(&mut self, now: Timestamp, lane_ix: Ix) -> Lacks {
         let lane = &self.lanes[lane_ix as usize];
         let class = &mut self.classes[lane.class as usize];
-        if let Some(domain) = class.domain
-            && let Some(lock) = self.locks.find(domain, lane.hash, &lane.key)
-        {
-            let kept_for = self.locks.slab[lock as usize].kept_for;
-            if self.locks.slab[lock as usize].holder != NIL || kept_for != lane_ix {
-                return Lacks::Lock(lock);
-            }
-        }
         let bucket = self.entries[lane.head as usize].bucket;
-        let look = class
-            .named
-            .get_mut(bucket as usize)
-            .map_or(Ok(()), |named| named.bucket.look(now));
-        look.map_or(Lacks::Token(bucket), |()| Lacks::Nothing)
+        if let Some(named) = class.named.get_mut(bucket as usize)
+            && named.bucket.look(now).is_err()
+        {
+            return Lacks::Token(bucket);
+        }
+        let lock = class
+            .domain
+            .and_then(|domain| self.locks.find(domain, lane.hash, &lane.key));
+        match lock.map(|lock| (lock, &self.locks.slab[lock as usize])) {
+            Some((ix, lock)) if lock.holder != NIL || lock.kept_for != lane_ix => Lacks::Lock(ix),
+            _ => Lacks::Nothing,
+        }
     }
 
     /// Parks the lane beside what it lacks, if it lacks anything but slots.
@@ -127,29 +157,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             Lacks::Nothing => {}
         }
         true
-    }
-
-    /// Moves parked lanes for whom there are tokens back to the class's ring, at the place they had.
-    fn wake_parked(&mut self, now: Timestamp, class_ix: usize) {
-        let class = &mut self.classes[class_ix];
-        let order = class.order(now);
-        for bucket in 0..class.named.len() {
-            loop {
-                let named = &mut class.named[bucket];
-                if named.parked.is_empty() || named.woken >= named.bucket.available(now) {
-                    break;
-                }
-                let Some(lane_ix) = named.parked.first(&self.lanes, order, u32::MAX) else {
-                    break;
-                };
-                named.parked.remove(&mut self.lanes, lane_ix);
-                named.woken += 1;
-                let lane = &mut self.lanes[lane_ix as usize];
-                lane.state = LaneState::Ready;
-                lane.woken = bucket as u16;
-                class.ring.insert_ranked(&mut self.lanes, lane_ix);
-            }
-        }
     }
 
     /// Takes slots, tokens and the lock, all of which are there, and starts the lane's first entry.

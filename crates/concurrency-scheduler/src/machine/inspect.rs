@@ -55,13 +55,12 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     pub fn stats(&mut self, class: u16, now: Timestamp) -> ClassStats {
         let class = &mut self.classes[class as usize];
         let oldest = class.oldest;
-        let parked = class.named.iter().map(|named| named.parked.len()).sum();
         let _ = class.bucket.look(now); // brings an adapted rate up to date
         ClassStats {
             totals: class.counters.clone(),
             queued: class.queued,
             ready: class.ring.len(),
-            waiting_for_token: parked,
+            waiting_for_token: class.parked(),
             waiting_for_key: class.locked,
             backing_off: class.backing_off,
             waiting_for_budget: class.budget_waiters,

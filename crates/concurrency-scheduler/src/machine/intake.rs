@@ -201,7 +201,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// After a waiting lane's entries changed: moves it to the list it belongs to now. A better priority is taken only
-    /// if that lets it go sooner than what it has waited already; a changed weight or bucket queues again.
+    /// if that lets it go sooner than what it has waited already; a changed weight queues again.
     pub(super) fn reclassify(&mut self, now: Timestamp, lane_ix: Ix) {
         let lane = &self.lanes[lane_ix as usize];
         if !matches!(
@@ -220,9 +220,16 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         if !sooner {
             new.level = old.level;
         }
-        if new.weight != old.weight || sooner || strayed {
+        if new.weight != old.weight || sooner {
             self.unlink(lane_ix);
             self.enqueue(now, lane_ix);
+        } else if strayed {
+            self.unlink(lane_ix);
+            let lane = &mut self.lanes[lane_ix as usize];
+            lane.state = LaneState::Ready;
+            self.classes[lane.class as usize]
+                .ring
+                .insert_ranked(&mut self.lanes, lane_ix);
         } else if new.backlog != old.backlog && lane.state == LaneState::Ready {
             self.unlink(lane_ix);
             let lane = &mut self.lanes[lane_ix as usize];
@@ -245,13 +252,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let lane = &mut lanes[lane_ix as usize];
         let class = &mut classes[lane.class as usize];
         match lane.state {
-            LaneState::Ready => {
-                if lane.woken != NO_BUCKET {
-                    class.named[lane.woken as usize].woken -= 1;
-                    lane.woken = NO_BUCKET;
-                }
-                class.ring.remove(lanes, lane_ix);
-            }
+            LaneState::Ready => class.ring.remove(lanes, lane_ix),
             LaneState::Parked(bucket) => class.named[bucket as usize].parked.remove(lanes, lane_ix),
             LaneState::Locked(lock) => {
                 locks.slab[lock as usize].waiters.remove(lanes, lane_ix);

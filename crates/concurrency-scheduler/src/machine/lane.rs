@@ -3,7 +3,6 @@
 use crate::{Mode, machine::Timestamp, submission::LEVELS};
 
 use super::{
-    intake::NO_BUCKET,
     list::{Ix, NIL},
     ring::ListKey,
 };
@@ -181,8 +180,6 @@ pub(crate) struct Lane<K> {
     /// Slots the running attempt holds.
     pub(crate) held: u32,
     pub(crate) class: u16,
-    /// The bucket from whose ring it was moved to the class's, for a token that is there; or `NO_BUCKET`.
-    pub(crate) woken: u16,
 }
 
 impl<K> Lane<K> {
@@ -205,7 +202,6 @@ impl<K> Lane<K> {
             bypassed: 0,
             held: 0,
             class,
-            woken: NO_BUCKET,
         }
     }
 

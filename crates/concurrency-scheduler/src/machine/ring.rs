@@ -39,6 +39,20 @@ pub(crate) struct Order {
     pub(crate) now: Timestamp,
 }
 
+/// Smaller goes first.
+pub(crate) type Rank = (Reverse<u32>, Timestamp, u64);
+
+impl Order {
+    fn rank<K>(self, key: ListKey, lane: &Lane<K>) -> Rank {
+        let deadline = lane.since.after(self.age_after * u32::from(key.level));
+        let backlog = match self.policy {
+            Policy::LongestBacklogFirst if self.now < lane.since.after(self.age_after * 3) => key.backlog,
+            _ => u32::MAX,
+        };
+        (Reverse(backlog), deadline, lane.order)
+    }
+}
+
 impl Ring {
     pub(crate) fn len(&self) -> u32 {
         self.len
@@ -86,25 +100,20 @@ impl Ring {
         &mut self.lists[at].1
     }
 
-    /// The lane that goes first among those of at most `max_weight`.
-    pub(crate) fn first<K>(&self, lanes: &Slab<Lane<K>>, order: Order, max_weight: u32) -> Option<Ix> {
-        if let [(key, list)] = &self.lists[..] {
-            return (!list.is_empty() && key.weight <= max_weight).then_some(list.front);
-        }
-        self.lists
+    /// The lane that goes first among those of at most `max_weight`, and its rank.
+    pub(crate) fn first<K>(
+        &self,
+        lanes: &Slab<Lane<K>>,
+        order: Order,
+        max_weight: u32,
+    ) -> Option<(Rank, Ix)> {
+        let fronts = self
+            .lists
             .iter()
-            .filter(|(key, list)| !list.is_empty() && key.weight <= max_weight)
-            .min_by_key(|(key, list)| {
-                let lane = &lanes[list.front as usize];
-                let deadline = lane.since.after(order.age_after * u32::from(key.level));
-                let overdue = order.now >= lane.since.after(order.age_after * 3);
-                let backlog = match order.policy {
-                    Policy::LongestBacklogFirst if !overdue => key.backlog,
-                    _ => u32::MAX,
-                };
-                (Reverse(backlog), deadline, lane.order)
-            })
-            .map(|(_, list)| list.front)
+            .filter(|(key, list)| !list.is_empty() && key.weight <= max_weight);
+        fronts
+            .map(|(key, list)| (order.rank(*key, &lanes[list.front as usize]), list.front))
+            .min()
     }
 
     /// All lanes, in no order that matters.

@@ -63,8 +63,10 @@ pub struct Counters {
     pub budget_waits: u64,
     /// How long a key was ready before its attempt started: waiting for its turn, a slot and a token.
     pub start_latency: Histogram,
-    /// How long keys waited for a token of a named bucket.
-    pub token_wait: Histogram,
+    /// How long something waited only for a free slot.
+    pub slot_wait: Duration,
+    /// How long something waited only for a token, of the class's bucket or of a named one.
+    pub token_wait: Duration,
     /// How long attempts ran.
     pub run_time: Histogram,
 }

@@ -131,7 +131,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             if !may_start || class.config.paused || class.used >= class.config.max_concurrent {
                 continue;
             }
-            if !class.ring.is_empty()
+            if class.waiting() > 0
                 && let Err(at) = class.bucket.look(now)
             {
                 consider(at);
