@@ -34,7 +34,7 @@ struct Seen {
 
 impl Visit for Seen {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.fields += &format!("{field}={value:?} ");
+        self.fields = format!("{}{field}={value:?} ", self.fields);
     }
 }
 
