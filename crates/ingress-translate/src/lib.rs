@@ -66,5 +66,5 @@ pub use fragment::{Backend, Compiled, CompiledRule, HostMatch, PathMatch};
 pub use generate::{Generated, generated_albconfig};
 pub use lookups::{Lookups, MemoryLookups, SecretState, default_class};
 pub use secret::{TlsSecret, TlsSecretError, covers, parse_tls_secret};
-pub use settings::Settings;
+pub use settings::{Compaction, Settings};
 pub use target::{Target, target};

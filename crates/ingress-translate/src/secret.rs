@@ -2,6 +2,8 @@
 
 use alb_model::{CertificateKey, ObjectRef};
 use k8s_openapi::api::core::v1::Secret;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
@@ -38,6 +40,9 @@ pub enum TlsSecretError {
     /// `tls.key` is no PEM private key.
     #[error("tls.key holds no PEM private key in PKCS#8, PKCS#1 or SEC1 form")]
     Key,
+    /// The key is that of another certificate.
+    #[error("the key in tls.key does not belong to the certificate in tls.crt")]
+    Mismatch,
     /// The certificate names no domain.
     #[error("the certificate in tls.crt is valid for no DNS name")]
     NoDomain,
@@ -45,8 +50,7 @@ pub enum TlsSecretError {
 
 /// Reads certificate and key of a Secret.
 ///
-/// Whether the key belongs to the certificate is left to the certificate service, which refuses a wrong pair on upload;
-/// whether the certificate has expired is left to the caller, who has a clock.
+/// Whether the certificate has expired is left to the caller, who has a clock.
 pub fn parse_tls_secret(secret: &Secret) -> Result<TlsSecret, TlsSecretError> {
     if let Some(type_) = secret.type_.as_deref()
         && !matches!(type_, "kubernetes.io/tls" | "Opaque" | "")
@@ -63,7 +67,10 @@ pub fn parse_tls_secret(secret: &Secret) -> Result<TlsSecret, TlsSecretError> {
     let leaf =
         CertificateDer::from_pem_slice(chain).map_err(|e| TlsSecretError::Certificate(e.to_string()))?;
     // The error of a broken key could quote it.
-    PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsSecretError::Key)?;
+    let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsSecretError::Key)?;
+    if !belong_together(&leaf, &private) {
+        return Err(TlsSecretError::Mismatch);
+    }
     let (_, leaf) =
         X509Certificate::from_der(&leaf).map_err(|e| TlsSecretError::Certificate(e.to_string()))?;
     let domains = domains(&leaf);
@@ -86,6 +93,21 @@ pub fn parse_tls_secret(secret: &Secret) -> Result<TlsSecret, TlsSecretError> {
         not_after_s: leaf.validity().not_after.timestamp(),
         fingerprint: hex(&hash.finalize()),
     })
+}
+
+/// Whether a key is that of a certificate. Kinds of keys that cannot be checked here count as right; the certificate
+/// service has the last word.
+fn belong_together(leaf: &CertificateDer<'_>, key: &PrivateKeyDer<'_>) -> bool {
+    let Ok(key) = any_supported_type(key) else {
+        return true;
+    };
+    let pair = CertifiedKey::new(vec![leaf.clone().into_owned()], key);
+    !matches!(
+        pair.keys_match(),
+        Err(rustls::Error::InconsistentKeys(
+            rustls::InconsistentKeys::KeyMismatch
+        ))
+    )
 }
 
 fn domains(leaf: &X509Certificate<'_>) -> Vec<String> {

@@ -3,6 +3,19 @@
 use alb_model::ServerGroupType;
 use albconfig_crd::CONTROLLER_NAME;
 
+/// When rules with the same answer are merged. It never changes what a request gets; it saves rules, of which an ALB has
+/// few, but a small change then touches a rule that several paths share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compaction {
+    /// Each path has its own rule.
+    Never,
+    /// Above the number of rules that an ALB has without a raised quota.
+    #[default]
+    AboveQuota,
+    /// Always.
+    Always,
+}
+
 /// Settings of a translation, the same for all gateways of one controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -28,6 +41,8 @@ pub struct Settings {
     /// Keep connections to servers open unless `backend-keepalive` says otherwise. On for new server groups in the
     /// managed controller since 2.16.0.
     pub upstream_keepalive: bool,
+    /// When rules with the same answer are merged.
+    pub compaction: Compaction,
     /// Most rules that wildcard guards may add to one listener. Guards keep a wildcard host to one label.
     pub max_guard_rules: usize,
 }
@@ -44,6 +59,7 @@ impl Default for Settings {
             tls_hosts_on_http: false,
             hosts_without_dot: false,
             upstream_keepalive: false,
+            compaction: Compaction::default(),
             max_guard_rules: 1000,
         }
     }

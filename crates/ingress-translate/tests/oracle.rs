@@ -4,6 +4,7 @@
 mod common;
 
 use common::World;
+use ingress_translate::Compaction;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -160,6 +161,26 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn compaction_changes_no_answer(all in ingresses()) {
+        let mut world = world(&all);
+        let plain = world.translate();
+        world.settings.compaction = Compaction::Always;
+        let compact = world.translate();
+        let key = (80, alb_model::ListenerProtocol::Http);
+        prop_assert!(compact.rules(key).len() <= plain.rules(key).len());
+        for host in ASKED {
+            for path in ["/", "/a", "/a/", "/a/b", "/ab", "/a/b/c/d", "/z"] {
+                let url = format!("http://{host}{path}");
+                prop_assert_eq!(compact.get(&url), plain.get(&url), "{}", url);
+            }
+        }
+    }
 }
 
 proptest! {

@@ -5,6 +5,7 @@ mod common;
 
 use alb_model::ListenerProtocol::{Http, Https};
 use common::World;
+use ingress_translate::Compaction;
 
 fn assert_routes(world: &World, cases: &[(&str, &str)]) {
     let translated = world.translate();
@@ -458,4 +459,51 @@ fn every_listener_falls_back_to_the_placeholder_and_every_rule_has_an_origin() {
         .filter(|d| d.severity == alb_model::Severity::Error)
         .collect();
     assert_eq!(errors, []);
+}
+
+#[test]
+fn rules_are_merged_above_the_quota_and_answers_stay() {
+    let mut world = World::new();
+    let lines: Vec<String> = (0..60)
+        .flat_map(|i| [format!("h{i}.com prefix / a"), format!("h{i}.com exact /x b")])
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    world.ingress("web", &[], &lines);
+    let compact = world.translate();
+    // 120 paths: ten hosts fit into a rule with an exact path, nine beside the wildcard of a prefix; and 404.
+    assert!(
+        compact.rules((80, Http)).len() <= 15,
+        "{}",
+        compact.rules((80, Http)).len()
+    );
+    world.settings.compaction = Compaction::Never;
+    let plain = world.translate();
+    assert_eq!(plain.rules((80, Http)).len(), 121);
+    for url in [
+        "http://h7.com/x",
+        "http://h7.com/y",
+        "http://h59.com/x",
+        "http://other.com/x",
+    ] {
+        assert_eq!(compact.get(url), plain.get(url), "{url}");
+    }
+    let origins: usize = compact
+        .rules((80, Http))
+        .iter()
+        .map(|rule| rule.origins.len())
+        .sum();
+    assert_eq!(origins, 121);
+}
+
+#[test]
+fn paths_with_a_limit_of_their_own_are_not_merged() {
+    let mut world = World::new();
+    world.settings.compaction = Compaction::Always;
+    world.ingress(
+        "web",
+        &[("traffic-limit-qps", "5")],
+        &["a.com prefix / a", "b.com prefix / a"],
+    );
+    world.ingress("free", &[], &["c.com prefix / b", "d.com prefix / b"]);
+    assert_eq!(world.translate().rules((80, Http)).len(), 4);
 }

@@ -101,6 +101,11 @@ fn bad_secrets_say_why_and_never_quote_the_key() {
         with("tls.key", "-----BEGIN PRIVATE KEY-----\nhush!hush\n"),
         TlsSecretError::Key
     );
+    let other = tls_secret("s", &["a.com"]);
+    let mut mixed = good.clone();
+    let key = other.data.as_ref().unwrap()["tls.key"].clone();
+    mixed.data.as_mut().unwrap().insert("tls.key".into(), key);
+    assert_eq!(parse_tls_secret(&mixed), Err(TlsSecretError::Mismatch));
     let mut secret = good.clone();
     secret.type_ = Some("kubernetes.io/dockercfg".into());
     assert!(matches!(parse_tls_secret(&secret), Err(TlsSecretError::Type(_))));

@@ -41,7 +41,9 @@ fn emit(ranked: &[&RankedRule], region: Option<&[String]>, budget: &mut usize, o
                 None => Some(entry.rule.clone()),
                 Some(region) => restricted(entry, region),
             };
-            if let Some(rule) = rule {
+            if rule.as_ref().is_some_and(|rule| region.is_some() && !fits(rule)) {
+                out.omitted = true;
+            } else if let Some(rule) = rule {
                 push(rule, region, budget, out);
                 if region.is_some() && entry.is_catch_all() {
                     return;
@@ -95,6 +97,11 @@ fn chunk_size(later: &[&RankedRule]) -> usize {
     let entries = everywhere
         .map(|entry| limits::condition_entries(&entry.rule).max(limits::wildcard_entries(&entry.rule)));
     ENTRIES_PER_RULE.saturating_sub(entries.max().unwrap_or(0)).max(1)
+}
+
+/// Whether a copy with more hosts is still within the limits of a rule.
+fn fits(rule: &Rule) -> bool {
+    limits::condition_entries(rule) <= ENTRIES_PER_RULE && limits::wildcard_entries(rule) <= ENTRIES_PER_RULE
 }
 
 /// Whether a host has at least two labels before the suffix.

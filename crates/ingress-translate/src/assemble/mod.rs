@@ -3,6 +3,7 @@
 mod canary;
 mod certificates;
 mod claims;
+mod compact;
 mod guard;
 mod load_balancer;
 mod placement;
@@ -12,13 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
     Action, Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
-    ServerGroupRef,
+    ServerGroupRef, limits,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, validate};
 
 use crate::codes::Code;
 use crate::fragment::{Backend, Compiled};
-use crate::{Settings, secret::hex};
+use crate::{Compaction, Settings, secret::hex};
 
 /// A gateway, and what became of each Ingress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -217,8 +218,26 @@ impl<'a> Assembly<'a> {
         format!("spec.listeners[{}]", index.unwrap_or_default())
     }
 
+    /// Merges rules when the settings ask for it.
+    fn compact(&mut self) {
+        let listeners = &mut self.out.gateway.listeners;
+        let count: usize = listeners.iter().map(|listener| listener.rules.len()).sum();
+        let quota = limits::rules_per_load_balancer(self.out.gateway.load_balancer.edition).default;
+        let wanted = match self.settings.compaction {
+            Compaction::Never => false,
+            Compaction::AboveQuota => count > quota,
+            Compaction::Always => true,
+        };
+        if wanted {
+            for listener in listeners {
+                listener.rules = compact::compacted(std::mem::take(&mut listener.rules));
+            }
+        }
+    }
+
     /// Adds the server groups that rules refer to, and sorts what was found.
     fn finish(mut self, ingresses: &[&Compiled]) -> Assembled {
+        self.compact();
         let rules = self
             .out
             .gateway

@@ -96,7 +96,13 @@ impl Compiler<'_> {
 
     fn spec(&mut self, spec: &IngressSpec) {
         self.tls(spec);
-        if let Some(backend) = &spec.default_backend {
+        if spec.default_backend.is_some() && self.out.canary.is_some() {
+            self.report(
+                Code::CanaryIgnored,
+                "spec.defaultBackend",
+                "a canary has no default backend of its own; remove it",
+            );
+        } else if let Some(backend) = &spec.default_backend {
             self.out.default_backend =
                 self.rule(HostMatch::Any, PathMatch::ROOT, backend, "spec.defaultBackend");
         }
