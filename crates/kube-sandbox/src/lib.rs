@@ -38,6 +38,7 @@ mod kinds;
 mod kubeconfig;
 mod managed;
 mod patch;
+mod protobuf;
 mod sandbox;
 mod schema;
 mod selectors;

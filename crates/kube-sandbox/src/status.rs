@@ -56,14 +56,6 @@ impl ApiError {
         Self::new(400, "BadRequest", message)
     }
 
-    pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(
-            500,
-            "InternalError",
-            format!("Internal error occurred: {}", message.into()),
-        )
-    }
-
     /// The answer for a path no API serves.
     pub(crate) fn no_such_path() -> Self {
         Self::new(

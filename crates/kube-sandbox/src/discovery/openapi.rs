@@ -1,7 +1,9 @@
 //! OpenAPI documents: enough for `kubectl explain`, client-side merges and parameter checks.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde_json::{Map, Value, json};
 
 use super::paths;
 use crate::kinds::{Registry, Resource, definitions};
@@ -9,20 +11,25 @@ use crate::kinds::{Registry, Resource, definitions};
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 
-/// `/openapi/v3`: where the documents are.
+/// `/openapi/v3`: where the documents are. The hash changes with the CRDs behind a document.
 pub(crate) fn index(registry: &Registry) -> Value {
-    let mut paths = Map::new();
+    let mut hashers: BTreeMap<String, DefaultHasher> = BTreeMap::new();
     for resource in registry.all() {
-        let path = prefix(&resource.group, &resource.version);
-        if paths.contains_key(&path) {
-            continue;
+        let hasher = hashers
+            .entry(prefix(&resource.group, &resource.version))
+            .or_default();
+        resource.plural.hash(hasher);
+        if let Some(custom) = &resource.custom {
+            custom.open_api.as_ref().map(Value::to_string).hash(hasher);
         }
-        let mut hasher = DefaultHasher::new();
-        let document = document(registry, &resource.group, &resource.version).unwrap_or_default();
-        document.to_string().hash(&mut hasher);
-        let url = format!("/openapi/v3/{path}?hash={:016X}", hasher.finish());
-        paths.insert(path, json!({"serverRelativeURL": url}));
     }
+    let paths: Map<String, Value> = hashers
+        .into_iter()
+        .map(|(path, hasher)| {
+            let url = format!("/openapi/v3/{path}?hash={:016X}", hasher.finish());
+            (path, json!({"serverRelativeURL": url}))
+        })
+        .collect();
     json!({"paths": paths})
 }
 

@@ -20,6 +20,7 @@ use crate::api::patch::PatchRequest;
 use crate::api::{Outcome, Target, WriteOptions, review};
 use crate::json::{self, Parsed};
 use crate::patch::{self, Format};
+use crate::protobuf;
 use crate::status::{self, ApiError, ApiResult};
 use crate::strategy::Part;
 use crate::table::{self, IncludeObject};
@@ -140,6 +141,13 @@ fn answer_review(
 fn parse(content_type: &str, body: &[u8]) -> ApiResult<Parsed> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     match kind {
+        protobuf::CONTENT_TYPE => {
+            let value = protobuf::decode(body).map_err(ApiError::unsupported_media_type)?;
+            return Ok(Parsed {
+                value,
+                duplicates: Vec::new(),
+            });
+        }
         "" | "application/json" | "application/yaml" => {}
         kind if Format::parse(kind).is_some() => {}
         other => {

@@ -204,6 +204,14 @@ impl Server {
     /// Everything that is not about objects.
     fn document(&self, route: &Route, request: &Request<Incoming>) -> ApiResult<Response<Body>> {
         let accept = accept::negotiate(&header_text(request, &header::ACCEPT));
+        if accept.is_none() && *route == Route::OpenApiV2 {
+            // Old clients ask for protobuf only.
+            return Err(ApiError::new(
+                406,
+                "NotAcceptable",
+                "only application/json is served",
+            ));
+        }
         let form = accept.map_or(Form::Object, |accept| accept.form);
         let state = self.lock();
         let registry = &state.registry;

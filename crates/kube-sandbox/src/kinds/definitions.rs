@@ -146,7 +146,8 @@ fn references(json: &Value, into: &mut Vec<String>) {
 /// OpenAPI v3 allows no siblings of `$ref`: wraps it in `allOf` as the API server does.
 fn publishable(json: &Value) -> Value {
     match json {
-        Value::Object(map) if map.contains_key("$ref") && map.len() > 1 => {
+        // A string: JSONSchemaProps also has a property of this name.
+        Value::Object(map) if map.get("$ref").is_some_and(Value::is_string) && map.len() > 1 => {
             let mut rest = map.clone();
             let reference = rest.remove("$ref").unwrap_or_default();
             rest.insert("allOf".to_owned(), json!([{"$ref": reference}]));

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::json;
 use crate::schema::Schema;
-use crate::status::{ApiError, qualify};
+use crate::status::ApiError;
 
 /// The `/scale` subresource of a resource: JSON paths without the leading dot.
 #[derive(Debug, Clone)]
@@ -86,11 +86,6 @@ impl Resource {
         ApiError::not_found(&self.group, &self.plural, name)
     }
 
-    /// `ingresses.networking.k8s.io`.
-    pub(crate) fn qualified(&self) -> String {
-        qualify(&self.plural, &self.group)
-    }
-
     /// A stored object as this version shows it.
     pub(crate) fn view<'a>(&self, stored: &'a Value) -> Cow<'a, Value> {
         let api_version = self.api_version();
@@ -150,12 +145,6 @@ impl Registry {
     pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<Arc<Resource>> {
         self.all()
             .find(|one| one.group == group && one.version == version && one.plural == plural)
-            .cloned()
-    }
-
-    pub(crate) fn find_kind(&self, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
-        self.all()
-            .find(|one| one.kind == kind && one.api_version() == api_version)
             .cloned()
     }
 
@@ -264,7 +253,7 @@ mod tests {
             assert!(
                 resource.schema.properties.contains_key("metadata"),
                 "{} has no schema for metadata",
-                resource.qualified()
+                resource.kind
             );
         }
     }

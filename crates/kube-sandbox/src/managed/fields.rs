@@ -28,11 +28,6 @@ impl FieldSet {
         self.children.entry(element).or_default()
     }
 
-    pub(crate) fn get(&self, path: &[&str]) -> Option<&Self> {
-        path.iter()
-            .try_fold(self, |set, element| set.children.get(*element))
-    }
-
     /// Adds a child unless it is empty.
     pub(crate) fn attach(&mut self, element: String, set: Self) {
         if !set.is_empty() {

@@ -323,11 +323,6 @@ pub(crate) fn remove(schema: Option<&Schema>, value: &Value, set: &FieldSet) -> 
     }
 }
 
-/// The part of `set` whose fields exist in `value`.
-pub(crate) fn present(schema: Option<&Schema>, value: &Value, set: &FieldSet) -> FieldSet {
-    set.intersection(&everything(schema, value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -86,7 +86,6 @@ pub(crate) struct Schema {
     pub(crate) list_type: ListType,
     pub(crate) map_atomic: bool,
     pub(crate) strategy: Option<Strategy>,
-    pub(crate) retain_keys: bool,
     pub(crate) default: Option<Value>,
     pub(crate) rules: Option<Box<Rules>>,
 }
@@ -146,12 +145,6 @@ impl Schema {
     pub(crate) fn field(&self, key: &str) -> Option<&Arc<Self>> {
         self.properties.get(key).or(self.additional.as_ref())
     }
-
-    /// True where keys outside `properties` are data rather than typing errors.
-    pub(crate) fn is_open(&self) -> bool {
-        self.preserve_unknown
-            || (self.kind != Some(Kind::Array) && self.kind.is_none() && self.properties.is_empty())
-    }
 }
 
 /// Compiles one JSON Schema node.
@@ -200,7 +193,6 @@ pub(crate) fn compile(json: &Value, definitions: &dyn Definitions) -> Schema {
         list_type: list_type(map),
         map_atomic: text("x-kubernetes-map-type") == "atomic",
         strategy: strategy(map),
-        retain_keys: text("x-kubernetes-patch-strategy").contains("retainKeys"),
         default: map.get("default").cloned(),
         rules: rules(map, definitions),
     }
