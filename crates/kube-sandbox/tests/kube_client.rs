@@ -67,6 +67,15 @@ fn code(error: kube::Error) -> u16 {
     }
 }
 
+/// The code of the error that a watch from a forgotten revision starts with.
+async fn expired(api: &Api<ConfigMap>, since: &str) -> u16 {
+    let mut events = Box::pin(api.watch(&WatchParams::default(), since).await.unwrap());
+    match next(&mut events).await {
+        Ok(WatchEvent::Error(status)) => status.code,
+        other => panic!("expected an error event, got {other:?}"),
+    }
+}
+
 fn watch_stream<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = watcher::Event<K>> + Unpin
 where
     K: kube::Resource + Clone + Debug + Send + serde::de::DeserializeOwned + 'static,
@@ -140,10 +149,7 @@ async fn a_watch_resumes_where_it_stopped_and_expires_after_compaction() {
     assert!(matches!(next(&mut events).await, Ok(WatchEvent::Deleted(one)) if one.name_any() == "b"));
 
     sandbox.compact();
-    assert_eq!(
-        code(api.watch(&WatchParams::default(), &since).await.err().unwrap()),
-        410
-    );
+    assert_eq!(expired(&api, &since).await, 410);
     // The running watch is up to date and goes on.
     api.create(&PostParams::default(), &config_map("c", "1"))
         .await
@@ -168,10 +174,7 @@ async fn a_watch_that_cannot_keep_up_gets_410_and_the_watcher_lists_again() {
         api.patch("a", &PatchParams::default(), &patch).await.unwrap();
     }
     let since = first.resource_version().unwrap();
-    assert_eq!(
-        code(api.watch(&WatchParams::default(), &since).await.err().unwrap()),
-        410
-    );
+    assert_eq!(expired(&api, &since).await, 410);
     let mut events = watch_stream(api, watcher::Config::default());
     assert!(matches!(next(&mut events).await, watcher::Event::Init));
     assert!(

@@ -54,7 +54,17 @@ sendInitialEvents is set",
     }
     let changed = server.revision.subscribe();
     let dropped = server.dropped.subscribe();
-    let (cursor, events) = server.read(|state| state.watch(target, options, wants.initial))?;
+    let started = server.read(|state| state.watch(target, options, wants.initial));
+    let (cursor, events) = match started {
+        Ok(started) => started,
+        // Too old a revision is told inside the stream, as the API server's watch cache does.
+        Err(error) if error.code == 410 => {
+            let mut out = Vec::new();
+            line(&mut out, "ERROR", &error.to_value());
+            return Ok(respond::with_type(200, "application/json", respond::full(out)));
+        }
+        Err(error) => return Err(error),
+    };
     let period = Duration::from_secs(server.bookmark_interval_s);
     let timeout = Duration::from_secs(
         wants

@@ -1,8 +1,9 @@
 //! OpenAPI definitions of the built-in kinds: k8s-openapi's JSON schemas plus the Kubernetes extensions
 //! (list types, merge keys) that those leave out.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::api::{apps, coordination, core, discovery, events, networking, rbac};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
@@ -17,9 +18,13 @@ const PREFIX: &str = "#/components/schemas/";
 /// JSON of every definition, by name.
 pub(crate) static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(generate);
 
-static COMPILED: LazyLock<Compiler> = LazyLock::new(|| Compiler {
-    done: Mutex::default(),
-    open: Mutex::default(),
+/// Every definition, compiled.
+static COMPILED: LazyLock<BTreeMap<String, Arc<Schema>>> = LazyLock::new(|| {
+    let compiler = Compiler::default();
+    for name in DEFINITIONS.keys() {
+        compiler.resolve(name);
+    }
+    compiler.done.into_inner()
 });
 
 /// The interned definition name of a kind.
@@ -33,7 +38,8 @@ pub(crate) fn name_of(prefix: &str, kind: &str) -> &'static str {
 /// The compiled schema of a definition.
 pub(crate) fn schema(name: &str) -> Arc<Schema> {
     COMPILED
-        .resolve(name)
+        .get(name)
+        .cloned()
         .unwrap_or_else(|| Arc::new(Schema::anything()))
 }
 
@@ -72,39 +78,30 @@ fn generate() -> BTreeMap<String, Value> {
     all
 }
 
-/// Compiles definitions on demand and shares them.
+/// Compiles each definition once and shares it.
+#[derive(Default)]
 struct Compiler {
-    done: Mutex<BTreeMap<String, Arc<Schema>>>,
+    done: RefCell<BTreeMap<String, Arc<Schema>>>,
     /// Definitions being compiled: a reference back to one of them is a recursive type.
-    open: Mutex<BTreeSet<String>>,
+    open: RefCell<BTreeSet<String>>,
 }
 
 impl Definitions for Compiler {
     fn resolve(&self, reference: &str) -> Option<Arc<Schema>> {
         let name = reference.strip_prefix(PREFIX).unwrap_or(reference);
-        let lock = |poisoned: std::sync::PoisonError<_>| poisoned.into_inner();
-        if let Some(found) = self.done.lock().unwrap_or_else(lock).get(name) {
+        if let Some(found) = self.done.borrow().get(name) {
             return Some(found.clone());
         }
         let json = DEFINITIONS.get(name)?;
-        if extensions::is_free_form(name)
-            || !self
-                .open
-                .lock()
-                .unwrap_or_else(|e| e.into_inner())
-                .insert(name.to_owned())
-        {
+        if extensions::is_free_form(name) || !self.open.borrow_mut().insert(name.to_owned()) {
             return Some(Arc::new(Schema {
                 kind: json_kind(json),
                 ..Schema::anything()
             }));
         }
         let compiled = Arc::new(compile(json, self));
-        self.open.lock().unwrap_or_else(|e| e.into_inner()).remove(name);
-        self.done
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .insert(name.to_owned(), compiled.clone());
+        self.open.borrow_mut().remove(name);
+        self.done.borrow_mut().insert(name.to_owned(), compiled.clone());
         Some(compiled)
     }
 }

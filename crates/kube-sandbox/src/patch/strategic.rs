@@ -39,6 +39,14 @@ fn merge_node(schema: Option<&Schema>, live: &Value, patch: &Value) -> Result<Va
     for (key, change) in patch {
         if let Some(field) = key.strip_prefix(DELETE_FROM) {
             delete_scalars(&mut merged, field, change)?;
+        } else if let Some(field) = key
+            .strip_prefix(ELEMENT_ORDER)
+            .filter(|field| !patch.contains_key(*field))
+        {
+            // Only the order changes.
+            if merged.contains_key(field) {
+                merge_field(schema, &mut merged, field, &Value::Array(Vec::new()), patch)?;
+            }
         } else if !key.starts_with('$') {
             merge_field(schema, &mut merged, key, change, patch)?;
         }
@@ -67,7 +75,7 @@ fn merge_field(
             let order = patch
                 .get(&format!("{ELEMENT_ORDER}{key}"))
                 .and_then(Value::as_array);
-            merge_list(field, live, list, order)?
+            merge_list(field, live, list, order.map(Vec::as_slice))?
         }
         (Value::Object(_), live) => merge_node(field, live.unwrap_or(&Value::Null), change)?,
         (scalar, _) => scalar.clone(),
@@ -106,19 +114,18 @@ fn merge_list(
     schema: Option<&Schema>,
     live: &[Value],
     patch: &[Value],
-    order: Option<&Vec<Value>>,
+    order: Option<&[Value]>,
 ) -> Result<Value, String> {
     let replaces = patch
         .iter()
         .any(|item| item.get(PATCH).and_then(Value::as_str) == Some("replace"));
     let strategy = schema.and_then(|schema| schema.strategy.as_ref());
-    match strategy {
+    let merged = match strategy {
         Some(Strategy::MergeBy(key)) if !replaces => {
-            let mut merged = merge_objects(schema, key, live, patch)?;
-            if let Some(order) = order {
-                sort_by(&mut merged, order, |item| item.get(key).cloned());
-            }
-            Ok(Value::Array(merged))
+            let merged = merge_objects(schema, key, live, patch)?;
+            arrange(merged, order.unwrap_or(patch), live, |item| {
+                item.get(key).unwrap_or(item)
+            })
         }
         Some(Strategy::MergeScalars) if !replaces => {
             let mut merged = live.to_vec();
@@ -127,19 +134,15 @@ fn merge_list(
                     merged.push(item.clone());
                 }
             }
-            if let Some(order) = order {
-                sort_by(&mut merged, order, |item| Some(item.clone()));
-            }
-            Ok(Value::Array(merged))
+            arrange(merged, order.unwrap_or(patch), live, |item| item)
         }
-        _ => Ok(Value::Array(
-            patch
-                .iter()
-                .filter(|item| item.get(PATCH).is_none())
-                .cloned()
-                .collect(),
-        )),
-    }
+        _ => patch
+            .iter()
+            .filter(|item| item.get(PATCH).is_none())
+            .cloned()
+            .collect(),
+    };
+    Ok(Value::Array(merged))
 }
 
 fn merge_objects(
@@ -167,30 +170,28 @@ fn merge_objects(
     Ok(merged)
 }
 
-/// Items named by `order` take that order; the others keep their place after the item they followed.
-fn sort_by(items: &mut Vec<Value>, order: &[Value], id_of: impl Fn(&Value) -> Option<Value>) {
-    let rank = |item: &Value| {
-        let id = id_of(item)?;
-        order
-            .iter()
-            .position(|one| *one == id || id_of(one).as_ref() == Some(&id))
-    };
-    let (mut ordered, others): (Vec<_>, Vec<_>) = items
-        .drain(..)
-        .enumerate()
-        .partition(|(_, item)| rank(item).is_some());
-    ordered.sort_by_key(|(_, item)| rank(item));
-    // Merge the two sequences by original position, as `kubectl` and the API server do.
-    let mut left = ordered.into_iter().peekable();
-    let mut right = others.into_iter().peekable();
-    loop {
-        match (left.peek(), right.peek()) {
-            (Some((a, _)), Some((b, _))) if b < a => items.extend(right.next().map(|(_, item)| item)),
-            (Some(_), _) => items.extend(left.next().map(|(_, item)| item)),
-            (None, Some(_)) => items.extend(right.next().map(|(_, item)| item)),
-            (None, None) => return,
+/// The API server's order: items that `order` names stand in that order; the others keep the order they had live and
+/// come before the first ordered item that stood behind them there.
+fn arrange(merged: Vec<Value>, order: &[Value], live: &[Value], id: impl Fn(&Value) -> &Value) -> Vec<Value> {
+    let place = |list: &[Value], item: &Value| list.iter().position(|one| id(one) == id(item));
+    let (mut ordered, mut others): (Vec<_>, Vec<_>) =
+        merged.into_iter().partition(|item| place(order, item).is_some());
+    ordered.sort_by_key(|item| place(order, item));
+    others.sort_by_key(|item| place(live, item));
+    let mut arranged = Vec::with_capacity(ordered.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for item in ordered {
+        let behind = place(live, &item);
+        while others
+            .peek()
+            .is_some_and(|other| behind.is_some() && place(live, other) < behind)
+        {
+            arranged.extend(others.next());
         }
+        arranged.push(item);
     }
+    arranged.extend(others);
+    arranged
 }
 
 #[cfg(test)]
@@ -228,7 +229,7 @@ mod tests {
             (
                 json!({"metadata": {"finalizers": ["c"]}}),
                 "/metadata/finalizers",
-                json!(["a", "b", "c"]),
+                json!(["c", "a", "b"]),
             ),
             (
                 json!({"metadata": {"labels": {"$patch": "replace", "y": "2"}}}),
