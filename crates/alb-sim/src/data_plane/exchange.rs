@@ -123,6 +123,11 @@ impl Exchange {
         idempotent && self.bodiless
     }
 
+    /// Whether nothing follows the head.
+    pub(super) fn is_bodiless(&self) -> bool {
+        self.bodiless
+    }
+
     /// The body, for one attempt.
     pub(super) fn take_body(&mut self) -> Body {
         match std::mem::replace(&mut self.body, BodyState::Sent) {

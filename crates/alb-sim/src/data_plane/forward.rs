@@ -111,6 +111,10 @@ async fn to_group(
                 exchange.return_body(unsent.into_body());
                 exchange.tried.push(server);
             }
+            SendError::BadRequest(error) => {
+                let reason = format!("the request's body cannot be read: {error}");
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, reason));
+            }
             SendError::Broken { error, cut } => {
                 let reason = format!("server {}: {error}", server.label());
                 if !(cut && exchange.is_replayable()) {
@@ -192,6 +196,10 @@ pub(super) fn request_head(
     } else {
         headers.insert(header::HOST, HeaderValue::try_from(host).map_err(unforwardable)?);
         join_cookies(&mut headers);
+        if !exchange.is_bodiless() && !headers.contains_key(header::CONTENT_LENGTH) {
+            // Without it, hyper would leave out the body of a GET.
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         if let Some((protocol, _)) = &exchange.upgrade {
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, protocol.clone());

@@ -49,6 +49,8 @@ pub(super) enum UpstreamError {
 pub(super) enum SendError {
     /// The server has seen nothing of the request.
     NotSent(Box<Request<Body>>, UpstreamError),
+    /// The client's body ended early or was no valid HTTP.
+    BadRequest(hyper::Error),
     /// The server may have seen the request. `cut` is whether the connection ended before any answer, as opposed to an
     /// answer that is not HTTP.
     Broken { error: UpstreamError, cut: bool },
@@ -56,6 +58,10 @@ pub(super) enum SendError {
 
 impl SendError {
     fn broken(error: hyper::Error) -> Self {
+        // On this side of the proxy, the client's body is the user's.
+        if error.is_user() {
+            return Self::BadRequest(error);
+        }
         // Everything but a message that could not be read means that the connection went away.
         let cut = !error.is_parse();
         Self::Broken {

@@ -1,0 +1,13 @@
+//! The data plane on real sockets: worlds built by hand, servers and clients on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod balancing;
+mod changes;
+mod failures;
+mod forwarding;
+mod grpc;
+mod health;
+mod routing;
+mod support;
+mod tls;
+mod upgrades;
