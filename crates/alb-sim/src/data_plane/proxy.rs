@@ -126,74 +126,70 @@ const MOST_VIEWS: u32 = 8;
 
 async fn answer(connection: &Connection, exchange: &mut Exchange) -> Result<Response<Body>, Refusal> {
     refuse_malformed(exchange)?;
-    for round in 1.. {
+    let mut views = 0;
+    loop {
         let view = connection.view();
-        let config = &view.listener.x_forwarded_for;
-        exchange.client_ip = headers::client_ip(
-            config,
-            &view.trusted_proxies,
-            &exchange.head.headers,
-            exchange.peer,
-        );
-        if !view.admits(exchange.peer.ip()) {
-            return Err(Refusal::new(
-                StatusCode::FORBIDDEN,
-                "access control refuses the client's address",
-            ));
+        views += 1;
+        match answer_by(&view, connection, exchange, views == 1).await {
+            Err(refusal)
+                if refusal.may_decide_again && views < MOST_VIEWS && connection.newer_view(&view).await => {}
+            answer => return answer,
         }
-        let decision = exchange.ask(&view, |request| view.router.decide(request));
-        let rule = decision.rule.and_then(|index| view.rule(index));
-        exchange.trace.rule = rule.map(|rule| (rule.id.clone(), rule.name.clone()));
-        if round == 1 && rule.is_some_and(|rule| !rule.admit(exchange.client_ip)) {
-            return Err(Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the rule's traffic limit is reached",
-            ));
-        }
-        if let Some(cors) = &decision.cors
-            && let Some(response) = cors::preflight(cors, &exchange.head.method, &exchange.head.headers)
-        {
-            return Ok(response);
-        }
-        let mut response = match &decision.outcome {
-            Outcome::Redirect { status, location } => redirect(*status, location),
-            Outcome::Fixed {
-                status,
-                content_type,
-                body,
-            } => fixed(*status, content_type, body),
-            Outcome::Forward {
-                targets,
-                sticky_timeout_s,
-                edits,
-            } => {
-                let forward = Forward {
-                    view: &view,
-                    rule,
-                    targets,
-                    sticky_timeout_s: *sticky_timeout_s,
-                    edits,
-                    mirror: &decision.mirror,
-                };
-                match forward::forward(connection, &forward, exchange).await {
-                    Ok(response) => response,
-                    Err(refusal)
-                        if refusal.may_decide_again
-                            && round < MOST_VIEWS
-                            && connection.newer_view(&view).await =>
-                    {
-                        continue;
-                    }
-                    Err(refusal) => return Err(refusal),
-                }
-            }
-        };
-        if let Some(cors) = &decision.cors {
-            cors::complete(cors, &exchange.head.headers, response.headers_mut());
-        }
+    }
+}
+
+/// Answers by this view. Only the `first` one counts the request against limits.
+async fn answer_by(
+    view: &ListenerView,
+    connection: &Connection,
+    exchange: &mut Exchange,
+    first: bool,
+) -> Result<Response<Body>, Refusal> {
+    let (head, forwarded) = (&exchange.head, &view.listener.x_forwarded_for);
+    exchange.client_ip = headers::client_ip(forwarded, &view.trusted_proxies, &head.headers, exchange.peer);
+    if !view.admits(exchange.peer.ip()) {
+        let reason = "access control refuses the client's address";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, reason));
+    }
+    let decision = exchange.ask(view, |request| view.router.decide(request));
+    let rule = decision.rule.and_then(|index| view.rule(index));
+    exchange.trace.rule = rule.map(|rule| (rule.id.clone(), rule.name.clone()));
+    if first && rule.is_some_and(|rule| !rule.admit(exchange.client_ip)) {
+        let reason = "the rule's traffic limit is reached";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason));
+    }
+    if let Some(cors) = &decision.cors
+        && let Some(response) = cors::preflight(cors, &exchange.head.method, &exchange.head.headers)
+    {
         return Ok(response);
     }
-    unreachable!("the loop has no other end")
+    let mut response = match &decision.outcome {
+        Outcome::Redirect { status, location } => redirect(*status, location),
+        Outcome::Fixed {
+            status,
+            content_type,
+            body,
+        } => fixed(*status, content_type, body),
+        Outcome::Forward {
+            targets,
+            sticky_timeout_s,
+            edits,
+        } => {
+            let forward = Forward {
+                view,
+                rule,
+                targets,
+                sticky_timeout_s: *sticky_timeout_s,
+                edits,
+                mirror: &decision.mirror,
+            };
+            forward::forward(connection, &forward, exchange).await?
+        }
+    };
+    if let Some(cors) = &decision.cors {
+        cors::complete(cors, &exchange.head.headers, response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// 400 for what no server should see.

@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 pub(crate) const LB: &str = "alb-test";
 /// Longest wait for anything.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) type AnyBody = BoxBody<Bytes, hyper::Error>;
 
