@@ -1,7 +1,7 @@
 //! The data plane: real HTTP on loopback sockets, as the [`World`] says.
 //!
 //! Every HTTP and HTTPS listener of every load balancer gets a socket on a free port, which it keeps while it exists
-//! ([`DataPlane::listener_addr`]). Requests are routed by [`alb_model::route`] and forwarded to the sockets that the
+//! ([`DataPlane::listener_addr`]). Requests are routed by [`mod@alb_model::route`] and forwarded to the sockets that the
 //! [`AddressMap`] names. A new version of the world replaces the listeners' compiled views at once; requests under way
 //! finish by the view they began with.
 //!
