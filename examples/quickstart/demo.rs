@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use alb_sim::AlbSim;
+use alb_sim::{AlbSim, CallRecord};
 use anyhow::{Context, Result, bail};
 use examples::backend::Backend;
 use examples::manifests;
@@ -131,7 +131,7 @@ async fn watch_it_come_up(client: &Client, sim: &AlbSim, objects: &[Value], step
     let show_calls = || {
         let calls = sim.calls();
         for call in calls.iter().skip(shown.get()).filter(|call| call.is_write()) {
-            steps.say(&format!("  {call}"));
+            steps.say(&describe(call));
         }
         shown.set(calls.len());
     };
@@ -148,7 +148,7 @@ async fn watch_it_come_up(client: &Client, sim: &AlbSim, objects: &[Value], step
     show_calls();
     steps.say(&format!("{} Ingresses settled", ingresses.len()));
 
-    let Some(id) = sim.load_balancer_ids().into_iter().next() else {
+    let Some(id) = stack::load_balancers(sim).into_iter().next() else {
         bail!("no load balancer was created; run with RUST_LOG=info to see why");
     };
     Ok(id)
@@ -160,4 +160,13 @@ fn list(paths: &[PathBuf]) -> String {
         .map(|p| p.display().to_string())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// A call on one line: what, on what, and how it ended.
+fn describe(call: &CallRecord) -> String {
+    let on = call.resource_ids.first().map(String::as_str).unwrap_or_default();
+    format!(
+        "  {:<30} {on} {} ({} ms)",
+        call.action, call.code, call.duration_ms
+    )
 }

@@ -99,7 +99,7 @@ const CASES: &[Case] = &[
     },
     Case {
         url: "http://wrong.example.com/",
-        expected: Expected::Status(404),
+        expected: Expected::Status(503),
         why: "wrong on purpose",
     },
     Case {
@@ -212,7 +212,7 @@ fn decided_by(demo: &Demo, host: &str, url: &reqwest::Url, port: u16) -> String 
     let Some(entry) = log
         .iter()
         .rev()
-        .find(|e| e.host == host && e.path == url.path() && e.listener_port == port)
+        .find(|e| e.host.split(':').next() == Some(host) && e.path == url.path() && e.listener_port == port)
     else {
         return "not in the access log".into();
     };

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use alb_api::{Client as AlbClient, StaticCredentials};
+use alb_api::{Client as AlbClient, Credentials, StaticCredentials};
 use alb_controller::{Controller, Options};
 use alb_model::ListenerProtocol;
 use alb_sim::{AccessKey, AlbSim};
@@ -114,9 +114,8 @@ pub async fn start_alb(mut config: alb_sim::Config) -> Result<AlbSim> {
 /// # Errors
 /// When the TLS configuration can't be made.
 pub fn alb_client(sim: &AlbSim) -> Result<AlbClient> {
-    let credentials = StaticCredentials::new(ACCESS_KEY_ID, ACCESS_KEY_SECRET);
-    Ok(AlbClient::builder()
-        .region("cn-hangzhou")
+    let credentials = StaticCredentials::new(Credentials::new(ACCESS_KEY_ID, ACCESS_KEY_SECRET));
+    Ok(AlbClient::builder("cn-hangzhou")
         .endpoint_all(sim.endpoint())
         .credentials(credentials)
         .build()?)
@@ -199,6 +198,11 @@ pub fn options() -> Options {
         batch_delay_ms: 20,
         ..Options::new("demo", "vpc-sim")
     }
+}
+
+/// Ids of the load balancers that are in effect.
+pub fn load_balancers(sim: &AlbSim) -> Vec<String> {
+    sim.world().load_balancers.keys().cloned().collect()
 }
 
 /// Where a listener of a load balancer of the simulator is reached.

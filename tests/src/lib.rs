@@ -27,7 +27,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The system under test.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "a kube client has none")]
 pub struct Stack {
     /// A client of the Kubernetes API.
     pub kube: Client,
@@ -220,7 +220,7 @@ impl Stack {
 
     /// Id of the test's load balancer, once there is one.
     pub fn load_balancer(&self) -> Option<String> {
-        self.sim.load_balancer_ids().into_iter().next()
+        stack::load_balancers(&self.sim).into_iter().next()
     }
 
     /// Sends a GET through the ALB. `None` while there is no such listener.

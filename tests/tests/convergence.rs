@@ -88,14 +88,14 @@ async fn killed_at_any_call_it_converges_and_creates_nothing_twice() -> Result<(
         let state = stack.sim.state();
         for (kind, name) in [
             ("load_balancers", "name"),
-            ("server_groups", "name"),
+            ("server_groups", "ServerGroupName"),
             ("certificates", "name"),
         ] {
             for (name, count) in names(&state, kind, name) {
                 assert_eq!(count, 1, "cut {cut}: {kind} {name} exists {count} times");
             }
         }
-        assert_eq!(stack.sim.load_balancer_ids().len(), 1, "cut {cut}");
+        assert_eq!(stack::load_balancers(&stack.sim).len(), 1, "cut {cut}");
         stack.finish().await?;
     }
     Ok(())
@@ -120,11 +120,11 @@ async fn a_deleted_albconfig_takes_its_alb_with_it_once_no_ingress_uses_it() -> 
     })
     .await?;
     assert!(
-        stack.sim.load_balancer_ids().is_empty(),
+        stack::load_balancers(&stack.sim).is_empty(),
         "the ALB went before its AlbConfig"
     );
     assert_eq!(
-        names(&stack.sim.state(), "server_groups", "name"),
+        names(&stack.sim.state(), "server_groups", "ServerGroupName"),
         BTreeMap::new(),
         "no server group is left"
     );

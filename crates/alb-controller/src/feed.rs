@@ -2,14 +2,15 @@
 //! how often and how many at once is the scheduler's business.
 
 use std::fmt::Debug;
+use std::pin::pin;
 
 use albconfig_crd::AlbConfig;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{WatchStreamExt, utils::StreamBackoff};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -68,13 +69,14 @@ fn spawn<K>(
     let sender = sender.clone();
     let stop = stop.clone();
     tasks.spawn(async move {
-        let stream =
-            StreamBackoff::new(watcher(api, config), watcher::DefaultBackoff::default()).modify(trim);
-        let forward = stream
-            .inspect_err(|error| warn!(kind = %K::kind(&()), %error, "watch failed; trying again"))
-            .filter_map(|event| std::future::ready(event.ok()))
-            .for_each(|event| async { drop(sender.send(wrap(event)).await) });
-        stop.run_until_cancelled(forward).await;
+        let mut events = pin!(watcher(api, config).default_backoff());
+        while let Some(Some(event)) = stop.run_until_cancelled(events.next()).await {
+            match event {
+                // The index is gone only when the process ends.
+                Ok(event) => drop(sender.send(wrap(event.modify(trim))).await),
+                Err(error) => warn!(kind = %K::kind(&()), %error, "watch failed; trying again"),
+            }
+        }
     });
 }
 

@@ -13,6 +13,8 @@ use crate::index::PoolKey;
 pub(crate) struct Shared {
     /// What each ALB has, by AlbConfig. Absent: to be read before the next change.
     pub(crate) observed: DashMap<Arc<str>, Observed>,
+    /// Number of plans made for each AlbConfig since the start.
+    pub(crate) plans: DashMap<Arc<str>, u64>,
     /// Server groups that exist.
     pub(crate) pools: DashMap<PoolKey, KnownPool>,
     /// What is wanted in each server group.

@@ -1,8 +1,8 @@
 //! What a plan has to know beside both states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use alb_model::ObjectRef;
+use alb_model::{ListenerProtocol, ObjectRef};
 use serde::{Deserialize, Serialize};
 
 use crate::ownership::Ownership;
@@ -53,6 +53,9 @@ pub struct Options {
     /// Creation time of objects (any unit that grows), by which it is decided who comes first when not all rules fit.
     /// Of objects that are not listed, those whose rules are in force come first, then the order of rules decides.
     pub created: BTreeMap<ObjectRef, i64>,
+    /// Listeners, by (port, protocol), that the wanted gateway does not describe although they are wanted: what to make
+    /// of them is not known now. They, their rules, and the server groups these refer to stay as they are.
+    pub held: BTreeSet<(u16, ListenerProtocol)>,
     /// Region, such as `cn-hangzhou`; empty is that of the load balancer that is there.
     pub region: String,
     /// Region suffix of certificate ids: `cn-hangzhou` on the China site, `ap-southeast-1` on the international one.

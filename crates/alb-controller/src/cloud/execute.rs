@@ -91,8 +91,10 @@ pub async fn execute_with(
     if ids.region.is_empty() {
         client.region().clone_into(&mut ids.region);
     }
-    // A plan is made from a fresh look at the cloud: what it creates is new, even if the same was created before.
-    ids.scope = format!("{}/{:016x}", ids.scope, rand::rng().random::<u64>());
+    if ids.scope.is_empty() {
+        // What this plan creates is new, even if the same was created before.
+        ids.scope = format!("{:016x}", rand::rng().random::<u64>());
+    }
 
     let total = plan.steps.len();
     let runner = Runner {

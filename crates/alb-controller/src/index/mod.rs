@@ -19,7 +19,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use self::objects::{Objects, Slice};
 pub(crate) use self::settle::by_object;
 use self::store::Changed;
-pub use self::store::Key;
+pub(crate) use self::store::Key;
 pub(crate) use self::wanted::{Claim, GatewayChange, Pool, PoolKey, Settled, WantedGateway};
 use crate::feed::Change;
 

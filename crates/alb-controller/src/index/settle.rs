@@ -128,6 +128,7 @@ impl Index {
             .iter()
             .flat_map(|c| c.diagnostics.iter().cloned())
             .collect();
+        let created = compiled.iter().map(|c| (c.object.clone(), c.created_s)).collect();
         let assembled = translate::assemble(&albconfig, compiled, &self.settings);
         findings.extend(assembled.diagnostics);
         let mut pools = BTreeSet::new();
@@ -164,7 +165,8 @@ impl Index {
             albconfig,
             gateway: Arc::new(assembled.gateway),
             accepted: assembled.accepted,
-            held: Arc::new(assembled.held),
+            held: assembled.held,
+            created,
             findings: Arc::new(findings),
             served: Arc::new(served),
         };

@@ -8,16 +8,16 @@ use kube::runtime::watcher::Event;
 
 /// Namespace and name; the namespace is empty for cluster-scoped objects.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub(crate) struct Key {
     /// Namespace; empty for cluster-scoped objects.
-    pub namespace: Arc<str>,
+    pub(crate) namespace: Arc<str>,
     /// Name.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
 }
 
 impl Key {
     /// Makes a key.
-    pub fn new(namespace: &str, name: &str) -> Self {
+    pub(crate) fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.into(),
             name: name.into(),
@@ -25,7 +25,7 @@ impl Key {
     }
 
     /// The key of an object.
-    pub fn of<K: kube::Resource>(object: &K) -> Self {
+    pub(crate) fn of<K: kube::Resource>(object: &K) -> Self {
         let meta = object.meta();
         Self::new(
             meta.namespace.as_deref().unwrap_or_default(),

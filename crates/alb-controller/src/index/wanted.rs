@@ -20,7 +20,9 @@ pub(crate) struct WantedGateway {
     /// Whether the AlbConfig is valid as far as the load balancer is concerned. If not, nothing of it is touched.
     pub(crate) accepted: bool,
     /// Listeners that can't be built now and must be neither created nor deleted.
-    pub(crate) held: Arc<BTreeSet<(u16, ListenerProtocol)>>,
+    pub(crate) held: BTreeSet<(u16, ListenerProtocol)>,
+    /// When each Ingress was created, Unix seconds: the older comes first when not all rules fit.
+    pub(crate) created: BTreeMap<ObjectRef, i64>,
     /// What was found on the way, for the AlbConfig and for each Ingress of it.
     pub(crate) findings: Arc<Vec<Diagnostic>>,
     /// Ingresses that have at least one rule on it.

@@ -31,11 +31,6 @@ impl Told {
         }
         news
     }
-
-    /// Objects that have been told something.
-    pub(crate) fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
-        self.by_object.keys()
-    }
 }
 
 /// Publishes Events.
@@ -127,7 +122,6 @@ mod tests {
         assert_eq!(told.news(&object, both.clone()).len(), 2);
         assert!(told.news(&object, both.clone()).is_empty());
         assert!(told.news(&object, BTreeSet::new()).is_empty());
-        assert_eq!(told.objects().count(), 0);
         assert_eq!(told.news(&object, both).len(), 2);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alb_model::{CertificateRef, Gateway, ListenerProtocol};
-use alb_plan::{Observed, Options, Ownership, RESOURCE_TAG, plan, plan_delete};
+use alb_plan::{Observed, Options, Ownership, plan, plan_delete};
 use albconfig_crd::{
     AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
 };
@@ -59,7 +59,7 @@ impl Worker {
                 group: group.clone(),
             });
         }
-        let plan = plan(&observed, &desired, &self.plan_options(name));
+        let plan = plan(&observed, &desired, &self.plan_options(name, wanted));
         let calls = plan.steps.len();
         let findings = plan.diagnostics.clone();
         if !plan.is_empty() {
@@ -112,8 +112,13 @@ impl Worker {
                 ..Default::default()
             };
             let mut observed = self.observed(name, &gateway, true).await?;
-            let mut options = self.plan_options(name);
-            options.reused = gateway.load_balancer.id.is_some();
+            let options = Options {
+                ownership: self.ownership(name),
+                reused: gateway.load_balancer.id.is_some(),
+                region: self.alb.region().to_owned(),
+                scope: self.scope(name, albconfig),
+                ..Options::default()
+            };
             let plan = plan_delete(&observed, &options);
             self.shared.observed.remove(name);
             let secrets = Secrets {
@@ -173,7 +178,7 @@ impl Worker {
     fn note_pools(&self, name: &Arc<str>, observed: &Observed, desired: &Gateway) {
         let mut present = BTreeSet::new();
         for (group, wish) in &desired.server_groups {
-            let Some(id) = group_id(observed, group) else {
+            let Some(id) = observed.server_group_id(group) else {
                 continue;
             };
             let key = PoolKey {
@@ -207,20 +212,32 @@ impl Worker {
         Ownership::new(&self.cluster_id, format!("{GROUP_NAMESPACE}/{name}"))
     }
 
-    fn plan_options(&self, name: &str) -> Options {
+    fn plan_options(&self, name: &Arc<str>, wanted: &WantedGateway) -> Options {
         Options {
             ownership: self.ownership(name),
+            created: wanted.created.clone(),
+            held: wanted.held.clone(),
+            region: self.alb.region().to_owned(),
+            scope: self.scope(name, &wanted.albconfig),
             ..Options::default()
         }
     }
-}
 
-/// Id of a group, found by its tag.
-fn group_id(observed: &Observed, group: &alb_model::ServerGroupKey) -> Option<String> {
-    let resource = Ownership::server_group_resource(group);
-    let mut groups = observed.server_groups.iter();
-    let (id, _) = groups.find(|(_, group)| group.attributes.tags.get(RESOURCE_TAG) == Some(&resource))?;
-    Some(id.clone())
+    /// Scope of ClientTokens: a request that is repeated in one scope makes nothing new.
+    ///
+    /// The first plan after a start gets the scope of the first plan of a controller that was killed before it could
+    /// see the answer, so that a create which is still under way is not repeated. Each later plan has a scope of its
+    /// own, and so has every plan once the AlbConfig knows another load balancer: what was deleted elsewhere can be
+    /// made again.
+    fn scope(&self, name: &Arc<str>, albconfig: &AlbConfig) -> String {
+        let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+        let known = status.and_then(|lb| lb.id.as_deref()).unwrap_or("none");
+        let uid = albconfig.metadata.uid.as_deref().unwrap_or_default();
+        let mut plans = self.shared.plans.entry(name.clone()).or_default();
+        let number = *plans;
+        *plans += 1;
+        format!("{uid}/{known}/{number}")
+    }
 }
 
 /// Certificates and keys, from the Secrets they stand in.

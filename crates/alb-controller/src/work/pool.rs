@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_plan::{Limits, plan_servers};
+use alb_plan::plan_servers;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -62,7 +62,7 @@ impl Worker {
             Some(servers) if !reread => servers.to_vec(),
             _ => cloud::observe_servers(&self.alb, &known.id).await?,
         };
-        let steps = plan_servers(&observed, wanted, Limits::default().servers_per_call);
+        let steps = plan_servers(&observed, wanted);
         if steps.is_empty() {
             return Ok(observed);
         }

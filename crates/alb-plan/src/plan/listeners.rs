@@ -24,6 +24,9 @@ impl<'a> Context<'a> {
     /// Whether a listener that is there may be changed: it carries the owner's tags or the controller's description, or
     /// stands in for a wanted one on a load balancer that is ours.
     pub(super) fn owns_listener(&self, found: &ObservedListener) -> bool {
+        if self.options.held.contains(&found.key()) {
+            return false;
+        }
         self.overrides()
             || self.ownership().owns(&found.attributes.tags)
             || found

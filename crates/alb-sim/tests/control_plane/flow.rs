@@ -32,7 +32,11 @@ async fn fetch(socket: SocketAddr, host: &str) -> (u16, String) {
 async fn load_balancer_group_listener_rules_then_traffic() {
     let setup = start().await;
     let (client, sim) = (&setup.client, &setup.sim);
-    let balancer = client.send(&create_load_balancer()).await.unwrap().load_balancer_id;
+    let balancer = client
+        .send(&create_load_balancer())
+        .await
+        .unwrap()
+        .load_balancer_id;
     assert!(balancer.starts_with("alb-"), "{balancer}");
     let get = GetLoadBalancerAttribute {
         load_balancer_id: balancer.clone(),
@@ -40,9 +44,20 @@ async fn load_balancer_group_listener_rules_then_traffic() {
     let shown = client.send(&get).await.unwrap();
     assert_eq!(shown.load_balancer.load_balancer_status, "Provisioning");
     setup.settle().await;
-    assert_eq!(client.send(&get).await.unwrap().load_balancer.load_balancer_status, "Active");
+    assert_eq!(
+        client
+            .send(&get)
+            .await
+            .unwrap()
+            .load_balancer
+            .load_balancer_status,
+        "Active"
+    );
 
-    let (default, web) = (setup.server_group("default-group").await, setup.server_group("web").await);
+    let (default, web) = (
+        setup.server_group("default-group").await,
+        setup.server_group("web").await,
+    );
     for (group, name, ip) in [(&default, "default", "10.0.0.1"), (&web, "web", "10.0.0.2")] {
         sim.map_address(format!("{ip}:8080").parse().unwrap(), backend(name).await);
         let add = AddServersToServerGroup {
@@ -51,7 +66,10 @@ async fn load_balancer_group_listener_rules_then_traffic() {
             ..Default::default()
         };
         let job = client.send(&add).await.unwrap().job_id.unwrap();
-        client.wait_job(&job, std::time::Duration::from_millis(5), DEADLINE).await.unwrap();
+        client
+            .wait_job(&job, std::time::Duration::from_millis(5), DEADLINE)
+            .await
+            .unwrap();
     }
     let listener = setup.listener(&balancer, &default, 80).await;
     let socket = sim.listener_addr(&balancer, 80, ListenerProtocol::Http).unwrap();
@@ -78,7 +96,10 @@ async fn load_balancer_group_listener_rules_then_traffic() {
     assert_eq!(fetch(socket, "other.example.com").await, (200, "default".into()));
     let logged = sim.access_log();
     assert_eq!(logged.len(), 3);
-    assert_eq!(logged[1].rule_id.as_deref(), Some(created.rule_ids[0].rule_id.as_str()));
+    assert_eq!(
+        logged[1].rule_id.as_deref(),
+        Some(created.rule_ids[0].rule_id.as_str())
+    );
 
     // An update moves the traffic; a deletion ends it.
     let update = UpdateRulesAttribute {
@@ -140,7 +161,10 @@ async fn an_https_listener_serves_the_certificate_of_the_name() {
     };
     let listener = setup.client.send(&create).await.unwrap().listener_id;
     setup.settle().await;
-    let socket = setup.sim.listener_addr(&balancer, 443, ListenerProtocol::Https).unwrap();
+    let socket = setup
+        .sim
+        .listener_addr(&balancer, 443, ListenerProtocol::Https)
+        .unwrap();
     let presented = |host: &'static str| async move {
         let stream = tokio::net::TcpStream::connect(socket).await.unwrap();
         let config = rustls::ClientConfig::builder()
@@ -154,9 +178,16 @@ async fn an_https_listener_serves_the_certificate_of_the_name() {
     };
     assert_eq!(presented("b.example.com").await, authorities[0]);
 
-    let associate = [("ListenerId", listener.as_str()), ("Certificates.1.CertificateId", &identifiers[1])];
-    setup.ok("AssociateAdditionalCertificatesWithListener", &associate).await;
-    let listed = setup.ok("ListListenerCertificates", &[("ListenerId", &listener)]).await;
+    let associate = [
+        ("ListenerId", listener.as_str()),
+        ("Certificates.1.CertificateId", &identifiers[1]),
+    ];
+    setup
+        .ok("AssociateAdditionalCertificatesWithListener", &associate)
+        .await;
+    let listed = setup
+        .ok("ListListenerCertificates", &[("ListenerId", &listener)])
+        .await;
     assert_eq!(listed.body["Certificates"][1]["Status"], "Associating");
     setup.settle().await;
     assert_eq!(presented("b.example.com").await, authorities[1]);
@@ -164,7 +195,9 @@ async fn an_https_listener_serves_the_certificate_of_the_name() {
 
     // What a listener serves stays, even when the certificate service has forgotten it.
     let number = identifiers[1].split('-').next().unwrap();
-    let deleted = setup.raw_as("2020-04-07", "DeleteUserCertificate", &[("CertId", number)]).await;
+    let deleted = setup
+        .raw_as("2020-04-07", "DeleteUserCertificate", &[("CertId", number)])
+        .await;
     assert_eq!(deleted.code(), "OK");
     assert_eq!(presented("b.example.com").await, authorities[1]);
 }

@@ -67,7 +67,11 @@ pub(crate) async fn start_with(config: Config) -> Setup {
     }
 }
 
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 fn escape(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
@@ -134,7 +138,12 @@ impl Setup {
     }
 
     pub(crate) async fn load_balancer(&self) -> String {
-        let id = self.client.send(&create_load_balancer()).await.unwrap().load_balancer_id;
+        let id = self
+            .client
+            .send(&create_load_balancer())
+            .await
+            .unwrap()
+            .load_balancer_id;
         self.settle().await;
         id
     }
@@ -146,7 +155,11 @@ impl Setup {
     }
 
     pub(crate) async fn listener(&self, balancer: &str, group: &str, port: i32) -> String {
-        let answer = self.client.send(&create_listener(balancer, group, port)).await.unwrap();
+        let answer = self
+            .client
+            .send(&create_listener(balancer, group, port))
+            .await
+            .unwrap();
         self.settle().await;
         answer.listener_id
     }

@@ -1,7 +1,12 @@
 //! The machine against a reference that is written for being read: vectors, scans and the definitions themselves.
 //! After each step both must have started, reported, stopped, aborted and handed back the same, and the guarantees that
 //! can be read off the trace alone are checked on it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::unchecked_time_subtraction, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unchecked_time_subtraction,
+    missing_docs
+)]
 
 mod bucket;
 mod invariants;

@@ -3,7 +3,12 @@
 //!
 //! `SCHED_SEED=N cargo test -p concurrency-scheduler simulation` replays run N and prints its timeline;
 //! `SCHED_SEEDS=N` runs seeds 0 to N - 1.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::unchecked_time_subtraction, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unchecked_time_subtraction,
+    missing_docs
+)]
 
 mod plan;
 mod random;
