@@ -55,7 +55,7 @@ impl Sandbox {
         let mut state = State::new(config.watch_window);
         state
             .seed(address.port(), Timestamp::now())
-            .map_err(|error| Error::Seed(error.message))?;
+            .map_err(|error| Error::Seed(error.message.clone()))?;
         let server = Arc::new(Server::new(state, &config, token.clone(), address));
         let scheme = if identity.is_some() { "https" } else { "http" };
         let host = if address.ip().is_unspecified() {

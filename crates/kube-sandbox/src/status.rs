@@ -1,5 +1,7 @@
 //! `metav1.Status`: how the API server says no (and, for deletes, yes).
 
+use std::ops::{Deref, DerefMut};
+
 use serde_json::{Value, json};
 
 /// One entry of `status.details.causes`.
@@ -10,9 +12,13 @@ pub(crate) struct Cause {
     pub(crate) field: String,
 }
 
-/// An error answer of the API: HTTP code, machine-readable reason, sentence for a person.
+/// An error answer of the API. Boxed, because every verb returns it.
 #[derive(Debug, Clone)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Failure>);
+
+/// HTTP code, machine-readable reason, sentence for a person, and what it is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
@@ -26,9 +32,23 @@ pub(crate) struct ApiError {
 /// Result of everything that answers an API request.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
+impl Deref for ApiError {
+    type Target = Failure;
+
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
+}
+
+impl DerefMut for ApiError {
+    fn deref_mut(&mut self) -> &mut Failure {
+        &mut self.0
+    }
+}
+
 impl ApiError {
     pub(crate) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Failure {
             code,
             reason,
             message: message.into(),
@@ -37,13 +57,13 @@ impl ApiError {
             kind: String::new(),
             causes: Vec::new(),
             retry_after_s: None,
-        }
+        }))
     }
 
     pub(crate) fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
-        self.group = group.to_owned();
-        self.kind = kind.to_owned();
-        self.name = name.to_owned();
+        group.clone_into(&mut self.group);
+        kind.clone_into(&mut self.kind);
+        name.clone_into(&mut self.name);
         self
     }
 
@@ -291,7 +311,10 @@ impl FieldError {
     }
 
     pub(crate) fn too_long(field: impl Into<String>, max: u64) -> Self {
-        let detail = format!("may not be more than {max} bytes");
+        let detail = format!(
+            "may not be more than {max} {}",
+            if max == 1 { "byte" } else { "bytes" }
+        );
         Self {
             field: field.into(),
             kind: FieldErrorKind::TooLong,
@@ -301,7 +324,10 @@ impl FieldError {
     }
 
     pub(crate) fn too_many(field: impl Into<String>, actual: usize, max: u64) -> Self {
-        let detail = format!("must have at most {max} items");
+        let detail = format!(
+            "must have at most {max} {}",
+            if max == 1 { "item" } else { "items" }
+        );
         Self::with(FieldErrorKind::TooMany, field, &Value::from(actual), detail)
     }
 

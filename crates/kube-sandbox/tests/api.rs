@@ -96,7 +96,7 @@ async fn built_in_kinds_refuse_what_the_api_server_refuses() {
         (
             INGRESSES,
             ingress(json!({})),
-            "spec: Invalid value: []: either `defaultBackend` or `rules` must be specified",
+            "spec: Invalid value: null: either `defaultBackend` or `rules` must be specified",
         ),
         (
             INGRESSES,
@@ -121,7 +121,7 @@ async fn built_in_kinds_refuse_what_the_api_server_refuses() {
         (
             INGRESSES,
             ingress(json!({"defaultBackend": {"service": {"name": "web"}}})),
-            "spec.defaultBackend.service.port: Required value: port name or number is required",
+            "spec.defaultBackend: Required value: port name or number is required",
         ),
         (
             CLASSES,
@@ -146,7 +146,7 @@ async fn built_in_kinds_refuse_what_the_api_server_refuses() {
         (
             SLICES,
             slice("IPv4", "::2"),
-            "endpoints[0].addresses[0]: Invalid value: \"::2\": must be a valid IPv4 address",
+            "endpoints[0].addresses: Invalid value: \"::2\": must be an IPv4 address",
         ),
         (
             SLICES,

@@ -98,7 +98,7 @@ fn has(text: &str, parts: &[&str]) {
     }
 }
 
-const WEB: &str = r#"
+const WEB: &str = r"
 apiVersion: v1
 kind: Service
 metadata: {name: web, labels: {app: web}}
@@ -113,9 +113,9 @@ spec:
   rules:
   - host: a.example.com
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}
-"#;
+";
 
-const CRD: &str = r#"
+const CRD: &str = r"
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: albconfigs.alibabacloud.com}
@@ -149,7 +149,7 @@ spec:
                   required: [port]
                   properties: {port: {type: integer, minimum: 1, maximum: 65535}}
           status: {type: object, x-kubernetes-preserve-unknown-fields: true}
-"#;
+";
 
 const ALB: &str = "
 apiVersion: alibabacloud.com/v1

@@ -78,13 +78,12 @@ application/json-patch+json, application/merge-patch+json, application/apply-pat
             .as_ref()
             .map(|old| resource.view(old).into_owned())
             .unwrap_or_default();
-        let applied =
-            tracker::apply(&resource.schema, &live, &config, &writer, request.force).map_err(|error| {
-                ApiError {
-                    name: target.name.clone(),
-                    ..error
-                }
-            })?;
+        let applied = tracker::apply(&resource.schema, &live, &config, &writer, request.force).map_err(
+            |mut error| {
+                error.name.clone_from(&target.name);
+                error
+            },
+        )?;
         let mut merged = applied.object.clone();
         // Typed once more: pruning may have left required parents without children.
         let quiet = FieldValidation::Ignore;
@@ -124,7 +123,7 @@ application/json-patch+json, application/merge-patch+json, application/apply-pat
             return Ok(old.clone());
         }
         self.replace(target, old, resource.to_storage(merged), options, |new| {
-            applied.finish(new)
+            applied.finish(new);
         })
     }
 }

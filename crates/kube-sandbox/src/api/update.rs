@@ -175,7 +175,9 @@ fn same_but_for_times(old: &Value, new: &Value) -> bool {
 fn creates_on_update(resource: &Resource) -> bool {
     matches!(
         (resource.group.as_str(), resource.kind.as_str()),
-        ("", "Endpoints" | "Event") | ("coordination.k8s.io", "Lease") | ("events.k8s.io", "Event")
+        ("", "Endpoints" | "Event" | "Service")
+            | ("coordination.k8s.io", "Lease")
+            | ("events.k8s.io", "Event")
     ) || resource.group == "rbac.authorization.k8s.io"
 }
 

@@ -175,7 +175,7 @@ impl Registry {
             .filter(|one| one.group == group)
             .map(|one| one.version.clone())
             .collect();
-        versions.sort_by(|a, b| version_rank(b).cmp(&version_rank(a)));
+        versions.sort_by_key(|version| std::cmp::Reverse(version_rank(version)));
         versions.dedup();
         versions
     }
@@ -229,7 +229,7 @@ mod tests {
             "v12alpha1",
             "v11beta2",
         ];
-        versions.sort_by(|a, b| version_rank(b).cmp(&version_rank(a)));
+        versions.sort_by_key(|version| std::cmp::Reverse(version_rank(version)));
         assert_eq!(
             versions,
             [

@@ -122,15 +122,15 @@ impl Entry {
 
     /// The manager as conflict messages name it.
     fn title(&self) -> String {
-        let mut text = format!("{:?}", self.manager);
-        if !self.subresource.is_empty() {
-            text.push_str(&format!(" with subresource {:?}", self.subresource));
-        }
-        text.push_str(&format!(" using {}", self.api_version));
-        if self.operation == Operation::Update {
-            text.push_str(&format!(" at {}", self.time));
-        }
-        text
+        let subresource = match self.subresource.as_str() {
+            "" => String::new(),
+            name => format!(" with subresource {name:?}"),
+        };
+        let time = match self.operation {
+            Operation::Update => format!(" at {}", self.time),
+            Operation::Apply => String::new(),
+        };
+        format!("{:?}{subresource} using {}{time}", self.manager, self.api_version)
     }
 }
 

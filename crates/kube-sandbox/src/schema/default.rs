@@ -28,7 +28,9 @@ pub(crate) fn apply(schema: &Schema, value: &mut Value) {
         }
         Value::Array(list) => {
             if let Some(items) = &schema.items {
-                list.iter_mut().for_each(|child| apply(items, child));
+                for child in list {
+                    apply(items, child);
+                }
             }
         }
         _ => {}

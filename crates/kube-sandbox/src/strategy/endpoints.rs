@@ -9,6 +9,7 @@ use crate::json;
 use crate::status::FieldError;
 
 const ADDRESS_TYPES: [&str; 3] = ["FQDN", "IPv4", "IPv6"];
+const NOT_AN_ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
 pub(crate) fn set_slice_defaults(object: &mut Value) {
@@ -90,8 +91,12 @@ fn validate_endpoint(endpoint: &Value, kind: &str, at: &str, errors: &mut Vec<Fi
         let wrong = match (kind, text.parse::<IpAddr>()) {
             ("IPv4", Ok(IpAddr::V4(ip))) => special_v4(ip),
             ("IPv6", Ok(IpAddr::V6(ip))) => special_v6(ip),
-            ("IPv4", _) => Some("must be a valid IPv4 address"),
-            ("IPv6", _) => Some("must be a valid IPv6 address"),
+            ("IPv4" | "IPv6", Ok(_)) => {
+                let detail = format!("must be an {kind} address");
+                errors.push(FieldError::invalid(format!("{at}.addresses"), address, detail));
+                None
+            }
+            ("IPv4" | "IPv6", Err(_)) => Some(NOT_AN_ADDRESS),
             _ => None,
         };
         if let Some(message) = wrong {
@@ -200,7 +205,7 @@ pub(crate) fn validate_endpoints(object: &Value) -> Vec<FieldError> {
                 let wrong = match json::text(address, &["ip"]).parse::<IpAddr>() {
                     Ok(IpAddr::V4(ip)) => special_v4(ip),
                     Ok(IpAddr::V6(ip)) => special_v6(ip),
-                    Err(_) => Some("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+                    Err(_) => Some(NOT_AN_ADDRESS),
                 };
                 if let Some(message) = wrong {
                     errors.push(FieldError::invalid(field, &address["ip"], message));

@@ -27,7 +27,7 @@ pub(crate) fn validate(object: &Value) -> Vec<FieldError> {
     let backend = json::get(object, &["spec", "defaultBackend"]);
     if rules.is_empty() && backend.is_none() {
         let detail = "either `defaultBackend` or `rules` must be specified";
-        errors.push(FieldError::invalid("spec", &Value::Array(Vec::new()), detail));
+        errors.push(FieldError::invalid("spec", &Value::Null, detail));
     }
     if let Some(backend) = backend {
         validate_backend(backend, "spec.defaultBackend", &mut errors);
@@ -155,8 +155,9 @@ fn validate_backend(backend: &Value, at: &str, errors: &mut Vec<FieldError>) {
             errors.push(FieldError::invalid(at, &json!(""), detail));
         }
         (None, None) => {
-            errors.push(FieldError::required(
+            errors.push(FieldError::invalid(
                 at,
+                &json!(""),
                 "resource or service backend is required",
             ));
         }
@@ -186,18 +187,11 @@ fn validate_service_backend(service: &Value, at: &str, errors: &mut Vec<FieldErr
     let number = json::get(service, &["port", "number"]).filter(|number| **number != json!(0));
     match (port_name.is_empty(), number) {
         (true, None) => {
-            errors.push(FieldError::required(
-                format!("{at}.service.port"),
-                "port name or number is required",
-            ));
+            errors.push(FieldError::required(at, "port name or number is required"));
         }
         (false, Some(_)) => {
             let detail = "cannot set both port name & port number";
-            errors.push(FieldError::invalid(
-                format!("{at}.service.port"),
-                &json!(""),
-                detail,
-            ));
+            errors.push(FieldError::invalid(at, &json!(""), detail));
         }
         (false, None) => {
             if let Some(message) = names::port_name(port_name) {
@@ -215,6 +209,45 @@ fn validate_service_backend(service: &Value, at: &str, errors: &mut Vec<FieldErr
             }
         }
     }
+}
+
+/// What only a new Ingress must keep to.
+pub(crate) fn validate_create(object: &Value) -> Vec<FieldError> {
+    const KEY: &str = "kubernetes.io/ingress.class";
+    let annotation = json::get(object, &["metadata", "annotations", KEY]);
+    let class = json::get(object, &["spec", "ingressClassName"]);
+    match (annotation, class) {
+        (Some(annotation), Some(class)) if annotation != class => {
+            let detail = "must match `ingressClassName` when both are specified";
+            vec![FieldError::invalid(
+                format!("metadata.annotations.{KEY}"),
+                annotation,
+                detail,
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `status.loadBalancer`.
+pub(crate) fn validate_status(object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    for (index, entry) in json::items(object, &["status", "loadBalancer", "ingress"])
+        .iter()
+        .enumerate()
+    {
+        let at = format!("status.loadBalancer.ingress[{index}]");
+        let ip = json::text(entry, &["ip"]);
+        if !ip.is_empty() && ip.parse::<IpAddr>().is_err() {
+            let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            errors.push(FieldError::invalid(format!("{at}.ip"), &entry["ip"], detail));
+        }
+        let host = json::text(entry, &["hostname"]);
+        if !host.is_empty() {
+            validate_host(&entry["hostname"], &format!("{at}.hostname"), &mut errors);
+        }
+    }
+    errors
 }
 
 pub(crate) fn validate_class(object: &Value) -> Vec<FieldError> {

@@ -133,6 +133,9 @@ pub(crate) fn set_defaults(resource: &Resource, object: &mut Value) {
 pub(crate) fn validate_create(resource: &Resource, object: &Value) -> ApiResult<()> {
     let mut errors = meta::validate(resource, object);
     errors.extend(validate(resource, object));
+    if resource.is("networking.k8s.io", "Ingress") {
+        errors.extend(ingress::validate_create(object));
+    }
     finish(resource, object, errors)
 }
 
@@ -142,6 +145,8 @@ pub(crate) fn validate_update(resource: &Resource, part: Part, old: &Value, new:
     if part == Part::Main || resource.custom.is_some() {
         errors.extend(validate(resource, new));
         errors.extend(immutable(resource, old, new));
+    } else if resource.is("networking.k8s.io", "Ingress") {
+        errors.extend(ingress::validate_status(new));
     }
     finish(resource, new, errors)
 }
@@ -184,6 +189,16 @@ fn validate(resource: &Resource, object: &Value) -> Vec<FieldError> {
 fn immutable(resource: &Resource, old: &Value, new: &Value) -> Vec<FieldError> {
     let paths: &[&[&str]] = match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Secret") => &[&["type"]],
+        // In stored form; only this group protects what an event says.
+        ("events.k8s.io", _) => &[
+            &["involvedObject"],
+            &["reason"],
+            &["message"],
+            &["type"],
+            &["action"],
+            &["reportingComponent"],
+            &["reportingInstance"],
+        ],
         ("discovery.k8s.io", "EndpointSlice") => &[&["addressType"]],
         ("networking.k8s.io", "IngressClass") => &[&["spec", "controller"]],
         ("apps", _) => &[&["spec", "selector"]],
