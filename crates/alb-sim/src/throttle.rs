@@ -108,7 +108,7 @@ mod tests {
                     burst: 5,
                 },
             )]),
-            per_user: rate(100.0, 6),
+            per_user: rate(0.001, 6),
         }));
         let now = Instant::now();
         let code = |operation: &str, at| {

@@ -30,7 +30,7 @@ pub(crate) struct Field {
 #[derive(Clone, Debug)]
 pub(crate) struct OperationShape {
     pub(crate) request: Shape,
-    #[cfg_attr(not(test), allow(dead_code, reason = "tests check answers against it"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests check answers against it"))]
     pub(crate) response: Shape,
 }
 
@@ -330,7 +330,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_the_shape_is_refused_with_its_name() {
-        let cases: &[(&str, &[(&str, &str)], &str)] = &[
+        type Params = &'static [(&'static str, &'static str)];
+        let cases: &[(&str, Params, &str)] = &[
             ("DeleteListener", &[], "MissingParam.ListenerId"),
             ("DeleteListener", &[("ListenerId", "")], "MissingParam.ListenerId"),
             (

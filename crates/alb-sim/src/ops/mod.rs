@@ -3,6 +3,8 @@
 mod acl;
 mod cas;
 mod check;
+#[cfg(test)]
+mod conformance;
 mod health;
 mod job;
 mod listener;

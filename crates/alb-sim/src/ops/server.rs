@@ -114,18 +114,20 @@ fn change(
     added: BTreeMap<ServerKey, Server>,
     removed: BTreeSet<ServerKey>,
 ) -> ApiResult<String> {
-    let (result, leaving) = (added.clone(), removed.clone());
+    let result = added.clone();
+    let leaving: BTreeSet<ServerKey> = removed
+        .iter()
+        .filter(|key| !added.contains_key(*key))
+        .cloned()
+        .collect();
     let apply = move |group: &mut ServerGroup| {
-        group.servers.retain(|key, _| !leaving.contains(key));
         for (key, mut server) in result {
             server.status = ServerStatus::Available;
-            // What was being added has its place in lists already.
-            server.position = group
-                .servers
-                .get(&key)
-                .map_or(server.position, |shown| shown.position);
+            // It has its place in lists since the call.
+            server.position = group.servers.get(&key).map_or(0, |shown| shown.position);
             group.servers.insert(key, server);
         }
+        group.servers.retain(|key, _| !leaving.contains(key));
     };
     let latency = Some(call.config.job_latency.servers);
     let job = change_group(call, id, operate, latency, apply, settle)?;
