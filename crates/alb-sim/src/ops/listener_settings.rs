@@ -6,7 +6,8 @@ use alb_model::{AclType, ListenerProtocol, limits};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::listener::{change_listener, check_certificate_quota, check_certificates};
+use super::listener::change_listener;
+use super::listener_check::{check_certificate_quota, check_certificates};
 use super::{Answer, Call, check};
 use crate::api::{ApiError, ApiResult};
 use crate::state::{Association, Listener, Operate};

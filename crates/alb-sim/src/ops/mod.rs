@@ -8,6 +8,7 @@ mod conformance;
 mod health;
 mod job;
 mod listener;
+mod listener_check;
 mod listener_settings;
 mod load_balancer;
 mod load_balancer_settings;

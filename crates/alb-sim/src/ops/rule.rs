@@ -6,7 +6,7 @@ use alb_model::{Direction, limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::listener::{check_group, check_reference_quota};
+use super::listener_check::{check_group, check_reference_quota};
 use super::{About, Answer, Call, check, rule_content};
 use crate::api::{ApiError, ApiResult};
 use crate::state::{Listener, Operate, Phase, Rule, RuleContent, Store, Tags};
