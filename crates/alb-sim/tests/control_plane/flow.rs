@@ -32,6 +32,7 @@ async fn fetch(socket: SocketAddr, host: &str) -> (u16, String) {
 async fn load_balancer_group_listener_rules_then_traffic() {
     let setup = start().await;
     let (client, sim) = (&setup.client, &setup.sim);
+    sim.inject(slow_job());
     let balancer = client
         .send(&create_load_balancer())
         .await
@@ -178,6 +179,7 @@ async fn an_https_listener_serves_the_certificate_of_the_name() {
     };
     assert_eq!(presented("b.example.com").await, authorities[0]);
 
+    setup.sim.inject(slow_job());
     let associate = [
         ("ListenerId", listener.as_str()),
         ("Certificates.1.CertificateId", &identifiers[1]),

@@ -9,5 +9,4 @@ mod lists;
 mod resources;
 mod signatures;
 mod support;
-mod timing;
 mod tokens;

@@ -5,7 +5,6 @@ use alb_api::alb::*;
 use alb_sim::{Config, PerEdition, Quotas};
 
 use crate::support::*;
-use crate::timing::slow_job;
 
 #[tokio::test]
 async fn a_busy_resource_refuses_writes_until_its_job_ends() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use alb_api::alb::*;
 use alb_api::{Client, Credentials, StaticCredentials};
-use alb_sim::{AlbSim, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET};
+use alb_sim::{AlbSim, Config, DEFAULT_ACCESS_KEY_ID, DEFAULT_ACCESS_KEY_SECRET, Fault};
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -198,6 +198,11 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(started.elapsed() < DEADLINE, "not in {DEADLINE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Makes the next call's job last long enough to look at what is under way.
+pub(crate) fn slow_job() -> Fault {
+    Fault::slow_job(Duration::from_millis(600))
 }
 
 pub(crate) fn zones() -> Vec<ZoneMapping> {
