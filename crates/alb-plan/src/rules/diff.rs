@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use alb_model::{Direction, Rule};
 
 use super::order::{Node, Role};
+use super::overlap::covers;
 use super::place::{Wanted, place};
 use crate::identity::RuleIdentity;
 use crate::observed::ObservedRule;
@@ -46,7 +47,11 @@ impl<'a> Change<'a> {
         match (deleted.role, created.role) {
             (Role::Delete { from }, Role::Create { at }) if deleted.direction == created.direction => {
                 Some(Self {
-                    role: Role::Convert { from, at },
+                    role: Role::Convert {
+                        from,
+                        at,
+                        covers: covers(created.wanted?, &deleted.found?.rule),
+                    },
                     direction: created.direction,
                     wanted: created.wanted,
                     found: deleted.found,
@@ -132,7 +137,7 @@ impl<'a> Table<'a> {
         same: &dyn Fn(&Rule, &Rule) -> bool,
     ) -> Result<Vec<Change<'a>>, NoRoom> {
         let mine: Vec<&'a ObservedRule> = self.found.iter().copied().filter(|f| ours(f)).collect();
-        let matched = match_rules(&self.wanted, &mine);
+        let matched = match_rules(&self.wanted, &mine, same);
         let in_place = matched.len() == mine.len() && matched.iter().enumerate().all(|(i, m)| *m == Some(i));
         let edits: Vec<bool> = self
             .wanted
@@ -196,9 +201,14 @@ impl<'a> Table<'a> {
 }
 
 /// For each wanted rule, the index of the rule that is there with the same identity. What is equal from either end
-/// needs no hashing. Of rules with equal conditions, the first is matched with the first.
-fn match_rules(wanted: &[&Rule], mine: &[&ObservedRule]) -> Vec<Option<usize>> {
-    let equal = |w: &Rule, m: &ObservedRule| w.conditions == m.rule.conditions;
+/// needs no hashing. Of rules with equal conditions, those that also do the same are matched, then the first with the
+/// first.
+fn match_rules(
+    wanted: &[&Rule],
+    mine: &[&ObservedRule],
+    same: &dyn Fn(&Rule, &Rule) -> bool,
+) -> Vec<Option<usize>> {
+    let equal = |w: &Rule, m: &ObservedRule| w.conditions == m.rule.conditions && same(w, &m.rule);
     let mut matched = vec![None; wanted.len()];
     let head = wanted.iter().zip(mine).take_while(|(w, m)| equal(w, m)).count();
     for (i, slot) in matched.iter_mut().enumerate().take(head) {
@@ -213,9 +223,8 @@ fn match_rules(wanted: &[&Rule], mine: &[&ObservedRule]) -> Vec<Option<usize>> {
     for back in 1..=tail {
         matched[wanted.len() - back] = Some(mine.len() - back);
     }
-    let middle = head..mine.len() - tail;
     let mut by_identity: BTreeMap<RuleIdentity, VecDeque<usize>> = BTreeMap::new();
-    for i in middle {
+    for i in head..mine.len() - tail {
         by_identity
             .entry(RuleIdentity::of(&mine[i].rule))
             .or_default()
@@ -224,10 +233,22 @@ fn match_rules(wanted: &[&Rule], mine: &[&ObservedRule]) -> Vec<Option<usize>> {
     if by_identity.is_empty() {
         return matched;
     }
-    for i in head..wanted.len() - tail {
-        matched[i] = by_identity
-            .get_mut(&RuleIdentity::of(wanted[i]))
-            .and_then(VecDeque::pop_front);
+    let open: Vec<(usize, RuleIdentity)> = (head..wanted.len() - tail)
+        .map(|i| (i, RuleIdentity::of(wanted[i])))
+        .collect();
+    for (i, identity) in &open {
+        let there = by_identity.get_mut(identity);
+        matched[*i] = there.and_then(|there| {
+            let at = there
+                .iter()
+                .position(|found| same(wanted[*i], &mine[*found].rule))?;
+            there.remove(at)
+        });
+    }
+    for (i, identity) in &open {
+        if matched[*i].is_none() {
+            matched[*i] = by_identity.get_mut(identity).and_then(VecDeque::pop_front);
+        }
     }
     matched
 }

@@ -31,8 +31,9 @@ pub(crate) enum Role {
     Down { from: u16, to: u16 },
     /// A rule goes.
     Delete { from: u16 },
-    /// One rule becomes another: a creation and a deletion in one.
-    Convert { from: u16, at: u16 },
+    /// One rule becomes another: a creation and a deletion in one. `covers` says that the new rule matches all that the
+    /// old one did; then it is like a move.
+    Convert { from: u16, at: u16, covers: bool },
 }
 
 /// Which call a change needs.
@@ -77,6 +78,11 @@ impl Role {
     /// The place it leaves, and where it goes on if it does.
     fn leaves(self) -> Option<(u16, Option<u16>)> {
         match self {
+            Self::Convert {
+                from,
+                at,
+                covers: true,
+            } => (from < at).then_some((from, Some(at))),
             Self::Delete { from } | Self::Convert { from, .. } => Some((from, None)),
             Self::Down { from, to } => Some((from, Some(to))),
             _ => None,
@@ -114,12 +120,17 @@ impl Node<'_> {
 }
 
 /// Whether `u` has to take effect before `v`.
-fn precedes(u: &Node<'_>, v: &Node<'_>) -> bool {
+pub(crate) fn precedes(u: &Node<'_>, v: &Node<'_>) -> bool {
     let overlap =
         |a: Option<&Rule>, b: Option<&Rule>| matches!((a, b), (Some(a), Some(b)) if may_overlap(a, b));
     let inside = |at: u16, to: Option<u16>| to.is_none_or(|to| at < to);
     if let Some(made) = u.role.makes() {
-        if v.role.makes().or(v.role.edits()).is_some_and(|at| made < at) && overlap(u.made(), v.made()) {
+        // Of rules that answer the same, none shows which was made first.
+        let differ = || u.made().map(|r| &r.actions) != v.made().map(|r| &r.actions);
+        if v.role.makes().or(v.role.edits()).is_some_and(|at| made < at)
+            && overlap(u.made(), v.made())
+            && differ()
+        {
             return true;
         }
         if v.role.leaves().is_some_and(|(_, to)| inside(made, to)) && overlap(u.made(), v.left()) {

@@ -1,6 +1,6 @@
 //! Whether two rules can match the same request. `false` is a proof; `true` means only that none was found.
 
-use alb_model::{Condition, Rule};
+use alb_model::{Condition, Rule, WildcardPattern};
 
 /// Whether some request may match both rules.
 pub(crate) fn may_overlap(a: &Rule, b: &Rule) -> bool {
@@ -9,6 +9,39 @@ pub(crate) fn may_overlap(a: &Rule, b: &Rule) -> bool {
             .conditions
             .iter()
             .any(|x| b.conditions.iter().any(|y| disjoint(x, y)))
+}
+
+/// Whether `wide` matches every request that `narrow` matches. `true` is a proof.
+pub(crate) fn covers(wide: &Rule, narrow: &Rule) -> bool {
+    wide.direction == narrow.direction
+        && wide
+            .conditions
+            .iter()
+            .all(|w| narrow.conditions.iter().any(|n| implies(n, w)))
+}
+
+/// Whether all that satisfies `narrow` satisfies `wide`: conditions of one kind, each value inside one of the other's.
+fn implies(narrow: &Condition, wide: &Condition) -> bool {
+    let all_inside = |narrow: &[String], wide: &[String], inside: fn(&str, &str) -> bool| {
+        narrow.iter().all(|n| wide.iter().any(|w| inside(n, w)))
+    };
+    match (narrow, wide) {
+        (Condition::Host { values: n }, Condition::Host { values: w }) => all_inside(n, w, |n, w| {
+            glob_inside(&n.to_ascii_lowercase(), &w.to_ascii_lowercase())
+        }),
+        (Condition::Path { values: n }, Condition::Path { values: w }) => all_inside(n, w, |n, w| {
+            n == w || !n.starts_with("~*") && !w.starts_with("~*") && glob_inside(n, w)
+        }),
+        (Condition::Method { values: n }, Condition::Method { values: w }) => n.iter().all(|n| w.contains(n)),
+        (narrow, wide) => narrow == wide,
+    }
+}
+
+/// Whether the one pattern, read as a text, matches the other: its `*` then stands for any run, as long as the other has
+/// no `?`, which would take it for one character.
+fn glob_inside(narrow: &str, wide: &str) -> bool {
+    narrow == wide
+        || !(wide.contains('?') && narrow.contains('*')) && WildcardPattern::new(wide).matches(narrow)
 }
 
 /// Whether no request satisfies both. A request has one host, one path and one method. It may carry a header, cookie or
@@ -141,6 +174,27 @@ mod tests {
                 assert_eq!(globs_intersect(p, q, |b| *b), expected, "{p} and {q}");
             }
         }
+    }
+
+    #[test]
+    fn a_pattern_is_inside_another_only_if_all_its_texts_are() {
+        for (narrow, wide, expected) in [
+            ("/a", "/*", true),
+            ("/a/*", "/*", true),
+            ("/*", "/a/*", false),
+            ("/a*", "/a?", false),
+            ("/a?", "/a?", true),
+            ("/ab", "/a?", true),
+            ("/a?", "/ab", false),
+            ("*.a.com", "*.com", true),
+            ("a?b", "a*b", true),
+        ] {
+            assert_eq!(glob_inside(narrow, wide), expected, "{narrow} in {wide}");
+        }
+        let wide = rule(vec![Condition::path(["/*"])]);
+        let narrow = rule(vec![Condition::host(["a.com"]), Condition::path(["/x", "/y/*"])]);
+        assert!(covers(&wide, &narrow) && !covers(&narrow, &wide));
+        assert!(covers(&rule(vec![]), &narrow));
     }
 
     #[test]

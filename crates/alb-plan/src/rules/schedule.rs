@@ -3,12 +3,14 @@
 use alb_model::Rule;
 
 use super::diff::{Change, RuleOp};
-use super::order::{Batch, Kind, Node, Order, Role, Run, runs};
+use super::order::{Batch, Kind, Node, Order, Role, Run, precedes, runs};
 
 /// Changes beyond which cheaper forms are not looked for: the search is quadratic.
 const SEARCHED_CHANGES: usize = 60;
-/// Pairs of deletion and creation that are tried one by one.
+/// Deletions times creations up to which conversions are looked for.
 const TRIED_PAIRS: usize = 64;
+/// Pairings that are tried at most.
+const TRIED_PAIRINGS: usize = 100;
 
 /// All changes on one listener.
 #[derive(Debug, Default)]
@@ -105,44 +107,64 @@ fn cheapest<'a>(changes: &[Change<'a>], spare: usize, batch: Batch) -> (Vec<Chan
         }
     }
     if changes.len() <= SEARCHED_CHANGES
-        && let Some(converted) = converted(changes, batch)
+        && let Some(converted) = Conversions::find(changes, batch)
     {
         offer(converted);
     }
     (best.1, best.2)
 }
 
-/// The changes with as many deletions and creations as possible made in one, as long as none waits for itself.
-fn converted<'a>(changes: &[Change<'a>], batch: Batch) -> Option<Vec<Change<'a>>> {
-    let (created, deleted) = (count(changes, Kind::Create), count(changes, Kind::Delete));
-    if created == 0 || deleted == 0 || created * deleted > TRIED_PAIRS {
-        return None;
-    }
-    let mut current = changes.to_vec();
-    loop {
-        let pick = |kind: Kind| -> Vec<usize> {
-            (0..current.len())
-                .filter(|i| current[*i].role.kind() == kind)
-                .collect()
-        };
-        let (created, deleted) = (pick(Kind::Create), pick(Kind::Delete));
-        let next = created.iter().find_map(|c| {
-            deleted.iter().find_map(|d| {
-                let merged = Change::convert(&current[*d], &current[*c])?;
-                let mut tried: Vec<Change<'a>> = current
-                    .iter()
-                    .enumerate()
-                    .filter(|(i, _)| i != c && i != d)
-                    .map(|(_, change)| *change)
-                    .collect();
-                tried.push(merged);
-                runs(&nodes(&tried), batch).map(|_| tried)
-            })
-        });
-        match next {
-            Some(tried) => current = tried,
-            None => return (current.len() < changes.len()).then_some(current),
+/// Looks for conversions: pairs of a deletion and a creation that one update makes, as long as no change waits for
+/// itself. A conversion can rule out another one, so pairings are tried, up to a bound.
+struct Conversions<'a> {
+    batch: Batch,
+    best: Option<(usize, Vec<Change<'a>>)>,
+    tries_left: usize,
+}
+
+impl<'a> Conversions<'a> {
+    fn find(changes: &[Change<'a>], batch: Batch) -> Option<Vec<Change<'a>>> {
+        let (created, deleted) = (count(changes, Kind::Create), count(changes, Kind::Delete));
+        if created == 0 || deleted == 0 || created * deleted > TRIED_PAIRS {
+            return None;
         }
+        let mut search = Self {
+            batch,
+            best: None,
+            tries_left: TRIED_PAIRINGS,
+        };
+        search.go(changes.to_vec(), 0);
+        search.best.map(|(_, changes)| changes)
+    }
+
+    /// Pairs the creations from the `next` one on.
+    fn go(&mut self, changes: Vec<Change<'a>>, next: usize) {
+        let Some(created) = (next..changes.len()).find(|i| changes[*i].role.kind() == Kind::Create) else {
+            return;
+        };
+        for deleted in (0..changes.len()).filter(|i| changes[*i].role.kind() == Kind::Delete) {
+            if self.tries_left == 0 {
+                return;
+            }
+            self.tries_left -= 1;
+            let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
+                continue;
+            };
+            let mut tried = changes.clone();
+            tried[created] = merged;
+            tried.remove(deleted);
+            let Some(found) = runs(&nodes(&tried), self.batch) else {
+                continue;
+            };
+            let calls = self.batch.calls(&found);
+            if self.best.as_ref().is_none_or(|(best, _)| calls < *best) {
+                self.best = Some((calls, tried.clone()));
+            }
+            // What stood behind the deletion moved up by one.
+            let next = created + 1 - usize::from(deleted < created);
+            self.go(tried, next);
+        }
+        self.go(changes, created + 1);
     }
 }
 
@@ -252,15 +274,25 @@ impl<'a, 'b> Tight<'a, 'b> {
                     continue;
                 }
                 for deleted in self.waiting(unit, Kind::Delete) {
-                    if self.open(unit, deleted).all(|u| u == created)
-                        && self.merge(unit, deleted, created, true)
-                    {
+                    if self.is_smooth(unit, deleted, created) && self.merge(unit, deleted, created, true) {
                         return true;
                     }
                 }
             }
         }
         false
+    }
+
+    /// Whether nothing that is still to be done has to come before the conversion.
+    fn is_smooth(&self, unit: usize, deleted: usize, created: usize) -> bool {
+        let changes = &self.units[unit].changes;
+        let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
+            return false;
+        };
+        let merged = merged.node();
+        (0..changes.len())
+            .filter(|i| !self.done[unit][*i] && *i != deleted && *i != created)
+            .all(|i| !precedes(&self.nodes[unit][i], &merged))
     }
 
     fn merge(&mut self, unit: usize, deleted: usize, created: usize, hitless: bool) -> bool {
