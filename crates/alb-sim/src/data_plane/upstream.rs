@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alb_model::BackendProtocol;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -86,9 +87,49 @@ pub(super) struct Upstream {
 struct Pool {
     closed: bool,
     keepalive: bool,
-    idle: Vec<(http1::SendRequest<Body>, Instant)>,
+    idle: Vec<(Sender<http1::SendRequest<Body>>, Instant)>,
     /// gRPC requests share one connection.
-    http2: Option<http2::SendRequest<Body>>,
+    http2: Option<Sender<http2::SendRequest<Body>>>,
+}
+
+/// The way into a connection.
+#[derive(Clone)]
+struct Sender<S> {
+    requests: S,
+    /// Cancelled after the connection is gone.
+    gone: CancellationToken,
+}
+
+type Sent = Result<Response<Incoming>, TrySendError<Request<Body>>>;
+
+impl<S> Sender<S> {
+    /// Drives a connection until it ends or is cut.
+    fn new(requests: S, connection: impl Future + Send + 'static, cut: &CancellationToken) -> Self {
+        let gone = CancellationToken::new();
+        let (cut, guard) = (cut.clone(), gone.clone().drop_guard());
+        tokio::spawn(async move {
+            let _guard = guard;
+            // Errors reach whoever waits for an answer.
+            cut.run_until_cancelled(connection).await;
+        });
+        Self { requests, gone }
+    }
+
+    /// Waits for an answer; the sender comes back if the connection may be used again.
+    ///
+    /// A request that is handed over just while its connection ends can get stuck in the channel between the two (seen
+    /// with hyper 1.12 and tokio 1.54): its fate is told only when the last sender is dropped.
+    async fn wait(self, answer: impl Future<Output = Sent>) -> (Sent, Option<Self>) {
+        let mut answer = pin!(answer);
+        tokio::select! {
+            biased;
+            sent = &mut answer => (sent, Some(self)),
+            () = self.gone.cancelled() => {
+                drop(self);
+                (answer.await, None)
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Upstream {
@@ -182,24 +223,21 @@ impl Upstream {
                     Err(error) => return Err(SendError::NotSent(Box::new(request), error)),
                 },
             };
-            match sender.try_send_request(request).await {
-                Ok(response) => {
+            let answer = sender.requests.try_send_request(request);
+            match sender.wait(answer).await {
+                (Ok(response), sender) => {
                     self.put_back(sender);
                     return Ok(response);
                 }
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) if reused => request = unsent,
-                    Some(unsent) => {
-                        let error = UpstreamError::Exchange(error.into_error());
-                        return Err(SendError::NotSent(Box::new(unsent), error));
-                    }
-                    None => return Err(SendError::broken(error.into_error())),
+                (Err(error), _) => match unsent(error) {
+                    SendError::NotSent(again, _) if reused => request = *again,
+                    error => return Err(error),
                 },
             }
         }
     }
 
-    fn take_idle(&self) -> Option<http1::SendRequest<Body>> {
+    fn take_idle(&self) -> Option<Sender<http1::SendRequest<Body>>> {
         let mut pool = self.pool();
         // The newest is the least likely to be closed by the server.
         while let Some((sender, since)) = pool.idle.pop() {
@@ -207,7 +245,7 @@ impl Upstream {
                 pool.idle.clear();
                 return None;
             }
-            if sender.is_ready() {
+            if sender.requests.is_ready() {
                 return Some(sender);
             }
         }
@@ -215,16 +253,17 @@ impl Upstream {
     }
 
     /// Keeps a connection once its answer has been read to the end.
-    fn put_back(self: &Arc<Self>, mut sender: http1::SendRequest<Body>) {
-        {
+    fn put_back(self: &Arc<Self>, sender: Option<Sender<http1::SendRequest<Body>>>) {
+        let keeps = {
             let pool = self.pool();
-            if pool.closed || !pool.keepalive {
-                return;
-            }
-        }
+            pool.keepalive && !pool.closed
+        };
+        let Some(mut sender) = sender.filter(|_| keeps) else {
+            return;
+        };
         let upstream = Arc::clone(self);
         tokio::spawn(async move {
-            if sender.ready().await.is_ok() {
+            if sender.requests.ready().await.is_ok() {
                 let mut pool = upstream.pool();
                 if pool.keepalive && !pool.closed && pool.idle.len() < IDLE_CONNECTIONS {
                     pool.idle.push((sender, Instant::now()));
@@ -233,7 +272,7 @@ impl Upstream {
         });
     }
 
-    async fn connect_http1(&self) -> Result<http1::SendRequest<Body>, UpstreamError> {
+    async fn connect_http1(&self) -> Result<Sender<http1::SendRequest<Body>>, UpstreamError> {
         let address = self.socket(self.port)?;
         let stream = dial(address).await?;
         if self.protocol == BackendProtocol::Https {
@@ -244,74 +283,75 @@ impl Upstream {
         }
     }
 
-    async fn handshake_http1<S>(&self, stream: S) -> Result<http1::SendRequest<Body>, UpstreamError>
+    async fn handshake_http1<S>(&self, stream: S) -> Result<Sender<http1::SendRequest<Body>>, UpstreamError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        let (requests, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Handshake)?;
-        let cut = self.cut.clone();
-        tokio::spawn(async move {
-            // Errors reach whoever waits for the answer.
-            let _ = cut.run_until_cancelled(connection.with_upgrades()).await;
-        });
-        Ok(sender)
+        Ok(Sender::new(requests, connection.with_upgrades(), &self.cut))
     }
 
-    async fn send_http2(&self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
-        let known = self.pool().http2.clone().filter(|s| !s.is_closed());
-        let reused = known.is_some();
-        let mut sender = match known {
-            Some(sender) => sender,
-            None => match self.connect_http2().await {
-                Ok(sender) => sender,
-                Err(error) => return Err(SendError::NotSent(Box::new(request), error)),
-            },
+    async fn send_http2(self: &Arc<Self>, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
+        let known = self.pool().http2.clone().filter(|s| !s.requests.is_closed());
+        let Some(sender) = known else {
+            return self.send_new_http2(request).await;
         };
-        let request = match sender.try_send_request(request).await {
-            Ok(response) => return Ok(response),
-            Err(mut error) => match error.take_message() {
-                Some(unsent) if reused => unsent,
-                Some(unsent) => {
-                    let error = UpstreamError::Exchange(error.into_error());
-                    return Err(SendError::NotSent(Box::new(unsent), error));
-                }
-                None => return Err(SendError::broken(error.into_error())),
-            },
-        };
-        // The shared connection had ended: once more on one of its own.
-        let mut sender = match self.connect_http2().await {
-            Ok(sender) => sender,
-            Err(error) => return Err(SendError::NotSent(Box::new(request), error)),
-        };
-        sender
-            .try_send_request(request)
-            .await
-            .map_err(|mut error| match error.take_message() {
-                Some(unsent) => {
-                    SendError::NotSent(Box::new(unsent), UpstreamError::Exchange(error.into_error()))
-                }
-                None => SendError::broken(error.into_error()),
-            })
+        match send_on(sender, request).await {
+            // The shared connection has ended: once more on a new one.
+            Err(SendError::NotSent(again, _)) => self.send_new_http2(*again).await,
+            done => done,
+        }
     }
 
-    async fn connect_http2(&self) -> Result<http2::SendRequest<Body>, UpstreamError> {
+    async fn send_new_http2(
+        self: &Arc<Self>,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, SendError> {
+        match self.connect_http2().await {
+            Ok(sender) => send_on(sender, request).await,
+            Err(error) => Err(SendError::NotSent(Box::new(request), error)),
+        }
+    }
+
+    async fn connect_http2(self: &Arc<Self>) -> Result<Sender<http2::SendRequest<Body>>, UpstreamError> {
         let stream = dial(self.socket(self.port)?).await?;
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        let (requests, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Handshake)?;
-        let cut = self.cut.clone();
-        tokio::spawn(async move {
-            let _ = cut.run_until_cancelled(connection).await;
-        });
+        let sender = Sender::new(requests, connection, &self.cut);
         let mut pool = self.pool();
         if !pool.closed {
             pool.http2 = Some(sender.clone());
+            let (gone, upstream) = (sender.gone.clone(), Arc::downgrade(self));
+            tokio::spawn(async move {
+                gone.cancelled().await;
+                if let Some(upstream) = upstream.upgrade() {
+                    upstream.pool().http2.take_if(|s| s.requests.is_closed());
+                }
+            });
         }
+        drop(pool);
         Ok(sender)
+    }
+}
+
+async fn send_on(
+    mut sender: Sender<http2::SendRequest<Body>>,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, SendError> {
+    let answer = sender.requests.try_send_request(request);
+    sender.wait(answer).await.0.map_err(unsent)
+}
+
+/// Whether the server has seen a request that got no answer.
+fn unsent(mut error: TrySendError<Request<Body>>) -> SendError {
+    match error.take_message() {
+        Some(unsent) => SendError::NotSent(Box::new(unsent), UpstreamError::Exchange(error.into_error())),
+        None => SendError::broken(error.into_error()),
     }
 }
 
