@@ -125,6 +125,11 @@ fn translate(input: &Input, settings: &Settings) -> (BTreeMap<String, Gateway>, 
     for albconfig in &input.albconfigs {
         let name = albconfig.name_any();
         let compiled = members.remove(&name).unwrap_or_default();
+        findings.extend(
+            compiled
+                .iter()
+                .flat_map(|ingress| ingress.diagnostics.iter().cloned()),
+        );
         let assembled = assemble(albconfig, compiled.iter(), settings);
         findings.extend(assembled.diagnostics);
         gateways.insert(name, assembled.gateway);

@@ -125,7 +125,7 @@ spec:
         .ingress("right", "right.example.com", &[("/", "app")])
         .await?;
     stack.answers("http://right.example.com/", "200 app").await?;
-    stack.answers("http://wrong.example.com/", "404").await?;
+    stack.answers("http://wrong.example.com/", "503").await?;
 
     let events = Api::<Event>::namespaced(stack.kube.clone(), &stack.name);
     let event = stack::until("a Warning Event for the wrong Ingress", LIMIT, || async {
