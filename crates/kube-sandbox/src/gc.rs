@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::api::delete::{DeleteOptions, Propagation};
-use crate::api::{Chore, FieldValidation, State, Target, WriteOptions};
+use crate::api::{Chore, FieldValidation, State, Target, WriteOptions, is_deleting, owner_uids};
 use crate::json;
-use crate::kinds::builtin::NAMESPACES;
+use crate::kinds::builtin::{CRDS, NAMESPACES};
 use crate::store::Key;
-use crate::strategy::Part;
+use crate::strategy::{CLEANUP_FINALIZER, Part};
 
 impl State {
     /// Does one chore. Returns false when there is none.
@@ -34,7 +34,9 @@ impl State {
                 namespace,
                 name,
             } => self.propagate(&storage, &(namespace, name), now),
+            Chore::DependentGone { owner } => self.resume_foreground(&owner),
             Chore::EmptyNamespace { name } => self.empty_namespace(&name, now),
+            Chore::EmptyDefinition { name } => self.empty_definition(&name, now),
         }
         true
     }
@@ -52,7 +54,7 @@ impl State {
             let owned = self
                 .store
                 .iter(&storage, "")
-                .filter(|(_, object)| owner_uids(object).any(|one| one == uid));
+                .filter(|(_, object)| owner_uids(object).iter().any(|one| one == uid));
             found.extend(owned.map(|(key, _)| (storage.clone(), key.clone())));
         }
         found
@@ -95,7 +97,6 @@ impl State {
             },
             &options(now),
         );
-        self.settle_foreground_owners(&object);
     }
 
     /// Works off the `orphan` or `foregroundDeletion` finalizer of an object.
@@ -127,7 +128,7 @@ impl State {
                 let Some(target) = self.target(storage, key) else {
                     continue;
                 };
-                if json::get(&dependent, &["metadata", "deletionTimestamp"]).is_none() {
+                if !is_deleting(&dependent) {
                     let delete = DeleteOptions {
                         propagation: Propagation::Foreground,
                         ..DeleteOptions::default()
@@ -139,35 +140,28 @@ impl State {
             }
             if !blocked {
                 self.drop_finalizer(&target, &object, "foregroundDeletion");
-                self.settle_foreground_owners(&object);
             }
         }
     }
 
-    /// Owners in foreground deletion may go on once this dependent is gone.
-    fn settle_foreground_owners(&mut self, gone: &Value) {
-        let uids: Vec<String> = owner_uids(gone).map(str::to_owned).collect();
+    /// An owner in foreground deletion looks again at what still blocks it.
+    fn resume_foreground(&mut self, owner: &str) {
         for storage in self.store.collections() {
-            let owners: Vec<Key> = self
+            let found = self
                 .store
                 .iter(&storage, "")
-                .filter(|(_, object)| {
-                    uids.iter()
-                        .any(|uid| uid == json::text(object, &["metadata", "uid"]))
-                })
-                .filter(|(_, object)| {
-                    json::items(object, &["metadata", "finalizers"])
-                        .iter()
-                        .any(|one| one == "foregroundDeletion")
-                })
-                .map(|(key, _)| key.clone())
-                .collect();
-            for (namespace, name) in owners {
-                self.chores.push_back(Chore::Propagate {
-                    storage: storage.clone(),
-                    namespace,
-                    name,
-                });
+                .find(|(_, object)| json::text(object, &["metadata", "uid"]) == owner);
+            if let Some(((namespace, name), object)) = found {
+                let finalizers = json::items(object, &["metadata", "finalizers"]);
+                if finalizers.iter().any(|one| one == "foregroundDeletion") {
+                    let (namespace, name) = (namespace.clone(), name.clone());
+                    self.chores.push_back(Chore::Propagate {
+                        storage,
+                        namespace,
+                        name,
+                    });
+                }
+                return;
             }
         }
     }
@@ -224,29 +218,12 @@ impl State {
         let Some(namespace) = self.store.get(NAMESPACES, "", name) else {
             return;
         };
-        if json::get(&namespace, &["metadata", "deletionTimestamp"]).is_none() {
+        if !is_deleting(&namespace) {
             return;
         }
         let mut remaining = 0;
         for storage in self.store.collections() {
-            let keys: Vec<Key> = self
-                .store
-                .iter(&storage, name)
-                .map(|(key, _)| key.clone())
-                .collect();
-            for key in keys {
-                let Some(target) = self.target(&storage, &key) else {
-                    continue;
-                };
-                let deleting = self
-                    .store
-                    .get(&storage, &key.0, &key.1)
-                    .is_some_and(|object| json::get(&object, &["metadata", "deletionTimestamp"]).is_some());
-                if !deleting {
-                    let _ = self.delete(&target, &DeleteOptions::default(), &options(now));
-                }
-                remaining += usize::from(self.store.get(&storage, &key.0, &key.1).is_some());
-            }
+            remaining += self.delete_all(&storage, name, now);
         }
         if remaining > 0 {
             return;
@@ -262,6 +239,36 @@ impl State {
         }
     }
 
+    /// Deletes what is not being deleted yet; returns how many objects are left.
+    fn delete_all(&mut self, storage: &str, namespace: &str, now: Timestamp) -> usize {
+        let keys: Vec<Key> = self
+            .store
+            .iter(storage, namespace)
+            .filter(|(_, object)| !is_deleting(object))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in keys {
+            if let Some(target) = self.target(storage, &key) {
+                // Whatever cannot be deleted now stays and is counted.
+                let _ = self.delete(&target, &DeleteOptions::default(), &options(now));
+            }
+        }
+        self.store.iter(storage, namespace).count()
+    }
+
+    /// Deletes the objects of a CRD that is going away, then lets it go.
+    fn empty_definition(&mut self, name: &str, now: Timestamp) {
+        let Some(definition) = self.store.get(CRDS, "", name).filter(|crd| is_deleting(crd)) else {
+            return;
+        };
+        if self.delete_all(name, "", now) > 0 {
+            return;
+        }
+        if let Some(target) = self.target(CRDS, &(String::new(), name.to_owned())) {
+            self.drop_finalizer(&target, &definition, CLEANUP_FINALIZER);
+        }
+    }
+
     fn target(&self, storage: &str, key: &Key) -> Option<Target> {
         let resource = self.registry.of_storage(storage)?;
         Some(Target {
@@ -271,12 +278,6 @@ impl State {
             part: Part::Main,
         })
     }
-}
-
-fn owner_uids(object: &Value) -> impl Iterator<Item = &str> {
-    json::items(object, &["metadata", "ownerReferences"])
-        .iter()
-        .map(|owner| json::text(owner, &["uid"]))
 }
 
 /// The dependent holds up the foreground deletion of this owner.

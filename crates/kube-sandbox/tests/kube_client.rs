@@ -423,7 +423,9 @@ async fn owned_objects_follow_their_owner() {
     let api: Api<ConfigMap> = Api::default_namespaced(client);
     let owned = async |owner: &ConfigMap, name: &str| {
         let mut child = config_map(name, "1");
-        child.metadata.owner_references = Some(vec![owner.controller_owner_ref(&()).unwrap()]);
+        let mut reference = owner.controller_owner_ref(&()).unwrap();
+        reference.block_owner_deletion = Some(true);
+        child.metadata.owner_references = Some(vec![reference]);
         api.create(&PostParams::default(), &child).await.unwrap()
     };
     let gone = async |name: &str| {
@@ -453,6 +455,31 @@ async fn owned_objects_follow_their_owner() {
         api.get_opt("child").await.unwrap().is_none(),
         "a foreground deletion removes dependents first"
     );
+
+    // A dependent that a finalizer holds holds up its owner too.
+    let blocked = api
+        .create(&PostParams::default(), &config_map("blocked", "1"))
+        .await
+        .unwrap();
+    owned(&blocked, "child").await;
+    let finalizers = |names: serde_json::Value| Patch::Merge(json!({"metadata": {"finalizers": names}}));
+    api.patch(
+        "child",
+        &PatchParams::default(),
+        &finalizers(json!(["example.com/hold"])),
+    )
+    .await
+    .unwrap();
+    api.delete("blocked", &DeleteParams::foreground()).await.unwrap();
+    eventually("child is marked", async || {
+        api.get("child").await.unwrap().metadata.deletion_timestamp
+    })
+    .await;
+    assert!(api.get_opt("blocked").await.unwrap().is_some());
+    api.patch("child", &PatchParams::default(), &finalizers(json!(null)))
+        .await
+        .unwrap();
+    gone("blocked").await;
 
     let orphan = api
         .create(&PostParams::default(), &config_map("orphan", "1"))

@@ -57,6 +57,10 @@ impl State {
         name_it(&mut object);
         let name = json::text(&object, &["metadata", "name"]).to_owned();
         self.check_namespace(resource, &target.namespace, &name)?;
+        if self.is_definition_deleting(resource) {
+            let message = "create not allowed while custom resource definition is terminating";
+            return Err(ApiError::new(405, "MethodNotAllowed", message));
+        }
         for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
             json::remove(&mut object, &["metadata", key]);
         }

@@ -11,7 +11,7 @@ pub(crate) mod seed;
 pub(crate) mod update;
 pub(crate) mod watch;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -48,6 +48,7 @@ impl WriteOptions {
             manager: self.manager.clone(),
             api_version: resource.api_version(),
             subresource: part.subresource(),
+            is_builtin: resource.custom.is_none(),
             now: self.now,
         }
     }
@@ -93,8 +94,12 @@ pub(crate) enum Chore {
         namespace: String,
         name: String,
     },
+    /// A dependent of this owner is gone; a foreground deletion may go on.
+    DependentGone { owner: String },
     /// A namespace is being deleted.
     EmptyNamespace { name: String },
+    /// A CRD is being deleted.
+    EmptyDefinition { name: String },
 }
 
 /// The whole server state behind one lock.
@@ -103,6 +108,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) chores: VecDeque<Chore>,
+    /// Uids that some object has named as its owner.
+    owners: BTreeSet<String>,
 }
 
 impl State {
@@ -111,6 +118,7 @@ impl State {
             store: Store::new(window),
             registry: Registry::new(),
             chores: VecDeque::new(),
+            owners: BTreeSet::new(),
         }
     }
 
@@ -129,7 +137,7 @@ impl State {
         let Some(found) = self.store.get(NAMESPACES, "", namespace) else {
             return Err(ApiError::not_found("", "namespaces", namespace));
         };
-        if json::get(&found, &["metadata", "deletionTimestamp"]).is_some() {
+        if is_deleting(&found) {
             let why = format!(
                 "unable to create new content in namespace {namespace} because it is being terminated"
             );
@@ -152,21 +160,28 @@ impl State {
         if resource.storage == CRDS {
             self.registry.set_custom(&name, crd::resources(&stored));
         }
-        let finalizers = json::items(&stored, &["metadata", "finalizers"]);
-        let deleting = json::get(&stored, &["metadata", "deletionTimestamp"]).is_some();
         let storage = resource.storage.clone();
-        if deleting
-            && finalizers
+        if is_deleting(&stored) {
+            if resource.storage == CRDS {
+                self.chores
+                    .push_back(Chore::EmptyDefinition { name: name.clone() });
+            }
+            let finalizers = json::items(&stored, &["metadata", "finalizers"]);
+            if finalizers
                 .iter()
                 .any(|one| one == "orphan" || one == "foregroundDeletion")
-        {
-            self.chores.push_back(Chore::Propagate {
-                storage: storage.clone(),
-                namespace: namespace.clone(),
-                name: name.clone(),
-            });
+            {
+                let (storage, namespace, name) = (storage.clone(), namespace.clone(), name.clone());
+                self.chores.push_back(Chore::Propagate {
+                    storage,
+                    namespace,
+                    name,
+                });
+            }
         }
-        if !json::items(&stored, &["metadata", "ownerReferences"]).is_empty() {
+        let owners = owner_uids(&stored);
+        if !owners.is_empty() {
+            self.owners.extend(owners);
             self.chores.push_back(Chore::CheckOwners {
                 storage,
                 namespace,
@@ -180,31 +195,55 @@ impl State {
     pub(crate) fn erase(&mut self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let gone = self.store.remove(&resource.storage, namespace, name)?;
         if resource.storage == CRDS {
-            self.drop_custom_objects(name);
             self.registry.remove_custom(name);
         }
         let uid = json::text(&gone, &["metadata", "uid"]).to_owned();
-        self.chores.push_back(Chore::OwnerGone { uid });
-        // The last object of a terminating namespace lets the namespace go.
-        if !namespace.is_empty()
-            && let Some(parent) = self.store.get(NAMESPACES, "", namespace)
-            && json::get(&parent, &["metadata", "deletionTimestamp"]).is_some()
+        if self.owners.remove(&uid) {
+            self.chores.push_back(Chore::OwnerGone { uid });
+        }
+        self.chores.extend(
+            owner_uids(&gone)
+                .into_iter()
+                .map(|owner| Chore::DependentGone { owner }),
+        );
+        // The last object of a terminating namespace or CRD lets it go.
+        if self
+            .store
+            .get(NAMESPACES, "", namespace)
+            .is_some_and(|parent| is_deleting(&parent))
         {
             self.chores.push_back(Chore::EmptyNamespace {
                 name: namespace.to_owned(),
             });
         }
+        if self.is_definition_deleting(resource) {
+            self.chores.push_back(Chore::EmptyDefinition {
+                name: resource.storage.clone(),
+            });
+        }
         Some(gone)
     }
 
-    fn drop_custom_objects(&mut self, crd_name: &str) {
-        let keys: Vec<_> = self
-            .store
-            .iter(crd_name, "")
-            .map(|(key, _)| key.clone())
-            .collect();
-        for (namespace, name) in keys {
-            self.store.remove(crd_name, &namespace, &name);
-        }
+    /// The CRD of a custom resource is on its way out.
+    pub(crate) fn is_definition_deleting(&self, resource: &Resource) -> bool {
+        resource.custom.is_some()
+            && self
+                .store
+                .get(CRDS, "", &resource.storage)
+                .is_some_and(|crd| is_deleting(&crd))
     }
+}
+
+/// Marked for deletion.
+pub(crate) fn is_deleting(object: &Value) -> bool {
+    json::get(object, &["metadata", "deletionTimestamp"]).is_some()
+}
+
+/// Uids of an object's owners.
+pub(crate) fn owner_uids(object: &Value) -> Vec<String> {
+    let owners = json::items(object, &["metadata", "ownerReferences"]);
+    owners
+        .iter()
+        .map(|owner| json::text(owner, &["uid"]).to_owned())
+        .collect()
 }

@@ -45,7 +45,7 @@ impl State {
         {
             let error = FieldError::invalid(
                 "metadata.resourceVersion",
-                &json!("0x0"),
+                &json!(0),
                 "must be specified for an update",
             );
             return Err(ApiError::invalid(

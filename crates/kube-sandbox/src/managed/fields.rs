@@ -168,7 +168,8 @@ pub(crate) fn field(name: &str) -> String {
     format!("f:{name}")
 }
 
-fn notation(element: &str) -> String {
+/// An element as messages show it: `.name`, `[key=value]`, `[=value]`.
+pub(crate) fn notation(element: &str) -> String {
     let (prefix, rest) = element.split_at(2);
     match prefix {
         "f:" => format!(".{rest}"),

@@ -15,6 +15,8 @@ pub(crate) struct Writer {
     pub(crate) manager: String,
     pub(crate) api_version: String,
     pub(crate) subresource: &'static str,
+    /// Built-in structs hold metadata, spec and status by value; custom resources are plain maps.
+    pub(crate) is_builtin: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -184,10 +186,10 @@ pub(crate) fn record_update(schema: &Schema, old: &Value, new: &mut Value, write
     let mut managers = starting_point(old, new);
     let now = without_managed_fields(new);
     // A create is compared with an empty object that already has the structs every object has.
-    let before = if old.is_null() {
-        empty_of(schema)
-    } else {
-        without_managed_fields(old)
+    let before = match old {
+        Value::Null if writer.is_builtin => json!({"metadata": {}, "spec": {}, "status": {}}),
+        Value::Null => json!({"metadata": {}}),
+        old => without_managed_fields(old),
     };
     let difference = typed::compare(Some(schema), &before, &now);
     let changed = strip(&difference.changed());
@@ -233,22 +235,6 @@ fn starting_point(old: &Value, new: &Value) -> Managers {
         None | Some(Value::Null) => stored(),
         Some(_) => Managers::read(new).unwrap_or_else(stored),
     }
-}
-
-fn empty_of(schema: &Schema) -> Value {
-    // Built-in structs hold spec and status by value; custom resources are plain maps.
-    let is_builtin =
-        schema.properties.contains_key("spec") && !schema.preserve_unknown && !schema.required.is_empty();
-    let mut empty = json!({"metadata": {}});
-    if is_builtin
-        || schema
-            .properties
-            .get("spec")
-            .is_some_and(|spec| !spec.properties.is_empty())
-    {
-        empty["spec"] = json!({});
-    }
-    empty
 }
 
 /// Applies a configuration: returns the merged object (without managed fields) and the managers after it.
@@ -389,10 +375,14 @@ fn resolve_conflicts(
         }
         let paths = conflict.paths();
         let title = entry.title();
-        lines.push(match paths.as_slice() {
-            [one] => format!("conflict with {title}: {one}"),
-            many => format!("conflicts with {title}:\n- {}", many.join("\n- ")),
-        });
+        lines.push(format!(
+            "conflicts with {title}:
+- {}",
+            paths.join(
+                "
+- "
+            )
+        ));
         causes.extend(paths.into_iter().map(|field| Cause {
             reason: "FieldManagerConflict",
             message: format!("conflict with {title}"),
@@ -402,9 +392,10 @@ fn resolve_conflicts(
     if causes.is_empty() {
         return Ok(());
     }
-    let count = causes.len();
-    let noun = if count == 1 { "conflict" } else { "conflicts" };
-    let message = format!("Apply failed with {count} {noun}: {}", lines.join("\n"));
+    let message = match causes.as_slice() {
+        [one] => format!("Apply failed with 1 conflict: {}: {}", one.message, one.field),
+        many => format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n")),
+    };
     Err(ApiError::new(409, "Conflict", message).with_causes(causes))
 }
 
@@ -412,9 +403,10 @@ fn resolve_conflicts(
 pub(crate) fn describe(object: &Value) -> String {
     let text = |path: &[&str]| json::text(object, path).to_owned();
     let (namespace, name) = (text(&["metadata", "namespace"]), text(&["metadata", "name"]));
+    let api_version = text(&["apiVersion"]);
+    let slash = if api_version.contains('/') { "" } else { "/" };
     format!(
-        "{namespace}/{name}; {}, Kind={}",
-        text(&["apiVersion"]),
+        "{namespace}/{name}; {slash}{api_version}, Kind={}",
         text(&["kind"])
     )
 }

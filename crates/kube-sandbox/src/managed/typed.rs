@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::fields::{FieldSet, field};
+use super::fields::{FieldSet, field, notation};
 use crate::schema::{Kind, ListType, Schema};
 
 /// How a node merges.
@@ -56,7 +56,8 @@ pub(crate) fn element(
             }
             if found.is_empty() {
                 return Err(format!(
-                    "element {index}: associative list with keys has an element that omits key field \"{}\"",
+                    "element {index}: associative list with keys has an element that omits key field \"{}\" (and \
+doesn't have default value)",
                     keys.first().map_or("", String::as_str)
                 ));
             }
@@ -72,8 +73,8 @@ fn elements(list: &ListType, items: Option<&Schema>, values: &[Value]) -> Result
     for (index, item) in values.iter().enumerate() {
         let element = element(list, items, item, index)?;
         if all.contains(&element) {
-            let shown = element.split_at(2).1;
-            return Err(format!("element {index}: duplicate entries for key [{shown}]"));
+            let shown = notation(&element);
+            return Err(format!("duplicate entries for key {shown}"));
         }
         all.push(element);
     }
@@ -381,7 +382,7 @@ mod tests {
         let value = json!({"ports": [{"port": 80}, {"port": 80}]});
         let error = field_set(Some(&schema()), &value).unwrap_err();
         assert!(
-            error.starts_with(".ports: element 1: duplicate entries for key"),
+            error.starts_with(".ports: duplicate entries for key [port=80,protocol=\"TCP\"]"),
             "{error}"
         );
     }

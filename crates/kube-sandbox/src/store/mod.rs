@@ -92,10 +92,11 @@ impl Store {
             .collections
             .get(storage)
             .map(|collection| &collection.objects);
+        let start = (namespace.to_owned(), String::new());
         objects
             .into_iter()
-            .flatten()
-            .filter(move |(key, _)| namespace.is_empty() || key.0 == namespace)
+            .flat_map(move |objects| objects.range(start.clone()..))
+            .take_while(move |(key, _)| namespace.is_empty() || key.0 == namespace)
     }
 
     /// Names of all collections that hold something or once did.

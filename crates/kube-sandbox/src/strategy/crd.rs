@@ -144,8 +144,18 @@ fn validate_versions(object: &Value, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// Holds a CRD until its objects are gone.
+pub(crate) const CLEANUP_FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 /// Sets `status` as the naming and establishing controllers would: `conflict` says which name is taken, if one is.
 pub(crate) fn establish(object: &mut Value, conflict: Option<&str>, now: Timestamp) {
+    let finalizers = json::items(object, &["metadata", "finalizers"]);
+    let is_deleting = json::get(object, &["metadata", "deletionTimestamp"]).is_some();
+    if !is_deleting && !finalizers.iter().any(|one| one == CLEANUP_FINALIZER) {
+        let mut finalizers = finalizers.to_vec();
+        finalizers.push(json!(CLEANUP_FINALIZER));
+        json::set(object, &["metadata", "finalizers"], Value::Array(finalizers));
+    }
     let versions = json::items(object, &["spec", "versions"]);
     let storage = versions
         .iter()

@@ -19,7 +19,7 @@ use crate::kinds::Resource;
 use crate::schema;
 use crate::status::{ApiError, ApiResult, FieldError};
 
-pub(crate) use crd::establish;
+pub(crate) use crd::{CLEANUP_FINALIZER, establish};
 pub(crate) use generation::bump as bump_generation;
 
 /// The part of an object that a request addresses.
