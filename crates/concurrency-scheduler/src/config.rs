@@ -211,7 +211,8 @@ pub struct AdaptiveConfig {
     pub decrease: f64,
     /// Scale of the cubic recovery, starts per s⁴. 0.001..=1000. Default 0.4.
     pub recovery: f64,
-    /// The rate never falls below this, starts per second. Default 0.5.
+    /// The rate never falls below this, or below half of the configured rate if that is less; starts per second.
+    /// 0.000001..=100 000. Default 0.5.
     pub floor_per_s: f64,
 }
 

@@ -1,5 +1,10 @@
 //! Keyed scheduler for changes: same key in series, different keys in parallel, with classes, caps, rates and retries.
 //!
+//! For programs that keep many remote objects in line with what was asked for, through an API that is slow, limited and
+//! sometimes failing: operators, gateways, provisioners. Each *class* of changes has its own limits: how many run at
+//! once, how many start per second, how long an attempt may take, and what happens after a failure. Within a class, no
+//! key overtakes itself and none starves. Start with the [guide].
+//!
 //! ```
 //! use concurrency_scheduler::{Attempt, ClassConfig, ClassId, Outcome, Scheduler, Submission, handler_fn};
 //!
@@ -25,10 +30,16 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The parts: [`machine`] decides, without I/O and without a clock; a thin tokio task around it owns time and the tasks of
+//! the attempts; a [`SchedulerHandle`] is how everybody else talks to it. Two programs to run:
+//! `cargo run --example embed_scheduler` draws two classes side by side, `cargo run --example plain_tokio` is the least a
+//! program needs.
 
 mod config;
 mod driver;
 mod error;
+pub mod guide;
 mod handle;
 mod handler;
 pub mod machine;

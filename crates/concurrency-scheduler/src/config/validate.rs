@@ -29,7 +29,7 @@ pub(super) fn class(class: &ClassId, config: &ClassConfig) -> Result<(), Error> 
     check.duration("cancel_grace_s", config.cancel_grace)?;
     retry(&check, &config.retry)?;
     if let Some(adaptive) = &config.adaptive {
-        check.under("adaptive").adaptive(adaptive, config.rate_per_s)?;
+        check.under("adaptive").adaptive(adaptive)?;
     }
     check.range("queue_limit", config.queue_limit, 1..=16_000_000)?;
     check.duration("age_after_s", config.age_after)?;
@@ -53,7 +53,7 @@ pub(super) fn class(class: &ClassId, config: &ClassConfig) -> Result<(), Error> 
         check.rate("rate_per_s", bucket.rate_per_s)?;
         check.range("burst", bucket.burst, 1..=MAX_BURST)?;
         if let Some(adaptive) = &bucket.adaptive {
-            check.under("adaptive").adaptive(adaptive, bucket.rate_per_s)?;
+            check.under("adaptive").adaptive(adaptive)?;
         }
     }
     Ok(())
@@ -134,13 +134,13 @@ impl Check<'_> {
         Err(self.error(field, &format!("{} s is too long", duration.as_secs()), &remedy))
     }
 
-    fn adaptive(&self, adaptive: &AdaptiveConfig, rate_per_s: Option<f64>) -> Result<(), Error> {
+    fn adaptive(&self, adaptive: &AdaptiveConfig) -> Result<(), Error> {
         self.range("decrease", adaptive.decrease, 0.1..=0.95)?;
         self.range("recovery", adaptive.recovery, 0.001..=1000.0)?;
         self.range(
             "floor_per_s",
             adaptive.floor_per_s,
-            MIN_RATE_PER_S..=rate_per_s.unwrap_or(MAX_RATE_PER_S),
+            MIN_RATE_PER_S..=MAX_RATE_PER_S,
         )
     }
 }

@@ -52,7 +52,13 @@ impl Adaptive {
     }
 
     /// Lowers the rate below what the server took, unless this answer belongs to a decrease already made.
-    pub(crate) fn throttled(&mut self, started: Timestamp, now: Timestamp, rate_in_force: Option<f64>) {
+    pub(crate) fn throttled(
+        &mut self,
+        started: Timestamp,
+        now: Timestamp,
+        rate_in_force: Option<f64>,
+        ceiling: Option<f64>,
+    ) {
         if self
             .throttle
             .is_some_and(|last| started <= last.at || now.since(last.at) < PAUSE)
@@ -60,7 +66,7 @@ impl Adaptive {
             return;
         }
         let accepted = self.taken.per_s(now);
-        let floor = self.config.floor_per_s;
+        let floor = self.floor(ceiling);
         let before = match rate_in_force {
             Some(rate) if accepted >= floor => rate.min(accepted),
             // Nothing gets through, so nothing says how much would.
@@ -86,12 +92,19 @@ impl Adaptive {
         self.throttle.map(|throttle| throttle.next_step)
     }
 
+    /// Never more than half the ceiling: a class of one change a minute must be able to slow down, too.
+    fn floor(&self, ceiling: Option<f64>) -> f64 {
+        ceiling.map_or(self.config.floor_per_s, |ceiling| {
+            self.config.floor_per_s.min(ceiling / 2.0)
+        })
+    }
+
     /// The learnt rate, starts per second; `None` once it is back at the ceiling, or far beyond what was throttled.
     pub(crate) fn rate(&mut self, now: Timestamp, ceiling: Option<f64>) -> Option<f64> {
+        let floor = self.floor(ceiling);
         let throttle = self.throttle.as_mut()?;
         let t = now.since(throttle.at).as_secs_f64();
-        let rate = (self.config.recovery * (t - throttle.back_after_s).powi(3) + throttle.before)
-            .max(self.config.floor_per_s);
+        let rate = (self.config.recovery * (t - throttle.back_after_s).powi(3) + throttle.before).max(floor);
         if rate >= ceiling.unwrap_or(throttle.before * 100.0) {
             self.throttle = None;
             return None;

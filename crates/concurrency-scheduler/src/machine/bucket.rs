@@ -161,9 +161,9 @@ impl Bucket {
 
     /// A throttling answer to an attempt that started at `started`.
     pub(crate) fn throttled(&mut self, started: Timestamp, now: Timestamp) {
-        let ceiling = self.rate.map(|rate| rate as f64 / UNIT as f64);
+        let (in_force, ceiling) = (self.rate_per_s(), self.configured);
         if let Some(adaptive) = &mut self.adaptive {
-            adaptive.throttled(started, now, ceiling);
+            adaptive.throttled(started, now, in_force, ceiling);
             self.adapt(now);
         }
     }
