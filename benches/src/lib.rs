@@ -1,1 +1,6 @@
-//! Shared code of the benches.
+//! Shared code of the benches: the report, and one module per section of the scoreboard.
+//!
+//! `cargo run --release -p benches --bin scoreboard` prints all sections, `-- scheduler` one of them.
+
+pub mod report;
+pub mod scheduler;
