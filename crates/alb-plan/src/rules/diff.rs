@@ -224,11 +224,9 @@ fn match_rules(
         matched[wanted.len() - back] = Some(mine.len() - back);
     }
     let mut by_identity: BTreeMap<RuleIdentity, VecDeque<usize>> = BTreeMap::new();
-    for i in head..mine.len() - tail {
-        by_identity
-            .entry(RuleIdentity::of(&mine[i].rule))
-            .or_default()
-            .push_back(i);
+    for (i, found) in mine.iter().enumerate().take(mine.len() - tail).skip(head) {
+        let identity = RuleIdentity::of(&found.rule);
+        by_identity.entry(identity).or_default().push_back(i);
     }
     if by_identity.is_empty() {
         return matched;

@@ -146,6 +146,11 @@ pub struct Cloud {
 }
 
 impl Cloud {
+    /// One whose ids start behind those of another.
+    pub fn after(last: usize) -> Self {
+        Self { last }
+    }
+
     pub fn answer(&mut self, step: &Step, ids: &Resolved) -> Response {
         let request = step
             .request(ids)

@@ -1,0 +1,766 @@
+//! Whole gateways: everything is made before it is referred to, nothing is made twice, nothing of ours is left over, and
+//! what is not ours is not touched.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    unreachable_pub,
+    dead_code
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alb_model::{
+    Acl, AclBinding, AclType, Action, BackendProtocol, Certificate, CertificateKey, CertificateRef,
+    Condition, Gateway, HealthCheck, Listener, ListenerProtocol, LoadBalancer, ObjectRef, Origin, QuicConfig,
+    Rule, Server, ServerGroup, ServerGroupKey, ServerGroupRef, ServerType, Severity, Sticky,
+};
+use alb_plan::{
+    Observed, ObservedListener, ObservedLoadBalancer, ObservedRule, ObservedServerGroup, Options, Ownership,
+    Plan, RESOURCE_TAG, SERVICE_TAGS, ServerStep, Step, StepOp, TagTarget, plan, plan_delete,
+};
+use common::{Chance, Cloud, options};
+
+fn server(n: usize) -> Server {
+    let ip = format!("10.0.0.{n}");
+    Server {
+        id: ip.clone(),
+        ip,
+        port: 8080,
+        server_type: ServerType::Ip,
+        weight: 100,
+        ..Server::default()
+    }
+}
+
+fn group(name: &str, servers: usize) -> (ServerGroupKey, ServerGroup) {
+    let group = ServerGroup {
+        name: name.into(),
+        servers: (1..=servers).map(server).collect(),
+        ..ServerGroup::default()
+    };
+    (ServerGroupKey(format!("default/{name}/80")), group)
+}
+
+fn rule(ingress: &str, host: &str, group: &str) -> Rule {
+    Rule {
+        conditions: vec![Condition::host([host]), Condition::path(["/*"])],
+        actions: vec![Action::forward_to(ServerGroupRef::managed(format!(
+            "default/{group}/80"
+        )))],
+        origins: vec![Origin {
+            object: ObjectRef::new("Ingress", "default", ingress),
+            field: "spec.rules[0]".into(),
+        }],
+        ..Rule::default()
+    }
+}
+
+fn certificate(name: &str) -> (CertificateKey, Certificate) {
+    let certificate = Certificate {
+        secret: ObjectRef::new("Secret", "default", name),
+        domains: vec![format!("{name}.example.com")],
+        not_after_s: 0,
+        fingerprint: name.into(),
+    };
+    (CertificateKey(format!("default-{name}")), certificate)
+}
+
+fn managed(name: &str) -> CertificateRef {
+    CertificateRef::Managed(CertificateKey(format!("default-{name}")))
+}
+
+/// HTTP and HTTPS, two applications, certificates, an access control list.
+fn shop() -> Gateway {
+    let http = Listener {
+        port: 80,
+        default_group: ServerGroupRef::managed("default/none/80"),
+        rules: vec![
+            rule("shop", "shop.example.com", "shop"),
+            rule("blog", "blog.example.com", "blog"),
+        ],
+        ..Listener::default()
+    };
+    Gateway {
+        load_balancer: LoadBalancer {
+            name: "shop".into(),
+            deletion_protection: true,
+            ..LoadBalancer::default()
+        },
+        listeners: vec![
+            http.clone(),
+            Listener {
+                port: 443,
+                protocol: ListenerProtocol::Https,
+                certificates: vec![managed("shop"), managed("blog")],
+                acl: Some(AclBinding {
+                    acl_type: AclType::White,
+                    names: vec!["office".into()],
+                    ..AclBinding::default()
+                }),
+                ..http
+            },
+        ],
+        server_groups: [group("none", 0), group("shop", 3), group("blog", 2)].into(),
+        certificates: [certificate("shop"), certificate("blog")].into(),
+        acls: BTreeMap::from([(
+            "office".to_owned(),
+            Acl {
+                id: None,
+                entries: BTreeMap::from([("192.0.2.0/24".to_owned(), "office".to_owned())]),
+            },
+        )]),
+    }
+}
+
+fn made(gateway: &Gateway) -> (Observed, Cloud) {
+    let mut cloud = Cloud::default();
+    let mut observed = Observed::default();
+    cloud.converge(&mut observed, gateway, &options());
+    (observed, cloud)
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.steps.iter().map(Step::describe).collect()
+}
+
+fn actions(observed: &Observed, desired: &Gateway) -> Vec<&'static str> {
+    let made = plan(observed, desired, &options());
+    let mut cloud = Cloud::default();
+    let mut ids = made.ids.clone();
+    made.steps
+        .iter()
+        .map(|step| {
+            let response = cloud.answer(step, &ids);
+            let action = step.request(&ids).unwrap().action();
+            ids.learn(step, &response);
+            action
+        })
+        .collect()
+}
+
+#[test]
+fn a_gateway_is_made_in_the_order_of_its_references() {
+    let made = plan(&Observed::default(), &shop(), &options());
+    assert_eq!(made.diagnostics, []);
+    assert_eq!(
+        (made.rules.before, made.rules.after, made.rules.limit),
+        (0, 4, 100)
+    );
+    // `Cloud::answer` fails when a step refers to what is not there; and every step waits for earlier ones only.
+    let mut observed = Observed::default();
+    Cloud::default().run(&made, &mut observed, usize::MAX);
+    for step in &made.steps {
+        assert!(step.waits_for.iter().all(|waited| waited < &step.id));
+        assert!(step.hitless);
+    }
+    assert!(
+        plan(&observed, &shop(), &options()).is_empty(),
+        "{:?}",
+        lines(&plan(&observed, &shop(), &options()))
+    );
+}
+
+#[test]
+fn servers_are_there_before_a_rule_sends_them_requests() {
+    let made = plan(&Observed::default(), &shop(), &options());
+    let filled = |name: &str| {
+        made.steps
+            .iter()
+            .position(|s| matches!(&s.op, StepOp::Servers { group, .. } if group.to_string().contains(name)))
+            .unwrap()
+    };
+    for step in made
+        .steps
+        .iter()
+        .filter(|s| matches!(s.op, StepOp::CreateRules { .. }))
+    {
+        for name in ["shop", "blog"] {
+            assert!(
+                step.waits_for.contains(&alb_plan::StepId(filled(name))),
+                "{}",
+                step.describe()
+            );
+        }
+    }
+}
+
+type Edit = (&'static str, fn(&mut Gateway), &'static [&'static str]);
+
+/// What each kind of change costs.
+const EDITS: &[Edit] = &[
+    ("nothing", |_| {}, &[]),
+    (
+        "name",
+        |g| g.load_balancer.name = "new".into(),
+        &["UpdateLoadBalancerAttribute"],
+    ),
+    (
+        "protection",
+        |g| g.load_balancer.modification_protection = Some("managed".into()),
+        &["UpdateLoadBalancerAttribute"],
+    ),
+    (
+        "deletion protection",
+        |g| g.load_balancer.deletion_protection = false,
+        &["DisableDeletionProtection"],
+    ),
+    (
+        "edition",
+        |g| g.load_balancer.edition = alb_model::Edition::StandardWithWaf,
+        &["UpdateLoadBalancerEdition"],
+    ),
+    (
+        "tags",
+        |g| {
+            g.load_balancer.tags.insert("team".into(), "web".into());
+        },
+        &["TagResources"],
+    ),
+    (
+        "access log",
+        |g| {
+            g.load_balancer.access_log = Some(alb_model::AccessLog {
+                project: "p".into(),
+                store: "alb_s".into(),
+            });
+        },
+        &["EnableLoadBalancerAccessLog"],
+    ),
+    (
+        "timeouts",
+        |g| g.listeners[0].idle_timeout_s = 30,
+        &["UpdateListenerAttribute"],
+    ),
+    (
+        "default group and timeouts",
+        |g| {
+            g.listeners[0].default_group = ServerGroupRef::managed("default/shop/80");
+            g.listeners[0].request_timeout_s = 30;
+        },
+        &["UpdateListenerAttribute"],
+    ),
+    (
+        "health check",
+        |g| {
+            let key = ServerGroupKey("default/shop/80".into());
+            let group = g.server_groups.get_mut(&key).unwrap();
+            group.health_check = Some(HealthCheck::default());
+            group.sticky = Some(Sticky::Insert { timeout_s: 60 });
+        },
+        &["UpdateServerGroupAttribute"],
+    ),
+    (
+        "servers are not the planner's",
+        |g| {
+            let key = ServerGroupKey("default/shop/80".into());
+            g.server_groups.get_mut(&key).unwrap().servers.truncate(1);
+        },
+        &[],
+    ),
+    (
+        "a fixed attribute makes a new group",
+        |g| {
+            let key = ServerGroupKey("default/shop/80".into());
+            g.server_groups.get_mut(&key).unwrap().protocol = BackendProtocol::Https;
+        },
+        &[
+            "CreateServerGroup",
+            "AddServersToServerGroup",
+            "UpdateRulesAttribute",
+            "UpdateRulesAttribute",
+            "DeleteServerGroup",
+        ],
+    ),
+    (
+        "a renewed certificate",
+        |g| {
+            let (key, value) = certificate("blog2");
+            g.certificates.remove(&CertificateKey("default-blog".into()));
+            g.certificates.insert(key, value);
+            g.listeners[1].certificates[1] = managed("blog2");
+        },
+        &[
+            "UploadUserCertificate",
+            "AssociateAdditionalCertificatesWithListener",
+            "DissociateAdditionalCertificatesFromListener",
+            "DeleteUserCertificate",
+        ],
+    ),
+    (
+        "a renewed default certificate",
+        |g| {
+            let (key, value) = certificate("shop2");
+            g.certificates.remove(&CertificateKey("default-shop".into()));
+            g.certificates.insert(key, value);
+            g.listeners[1].certificates[0] = managed("shop2");
+        },
+        &[
+            "UploadUserCertificate",
+            "UpdateListenerAttribute",
+            "DeleteUserCertificate",
+        ],
+    ),
+    (
+        "an entry more, an entry less",
+        |g| {
+            g.acls.get_mut("office").unwrap().entries =
+                BTreeMap::from([("198.51.100.0/24".into(), String::new())])
+        },
+        &["AddEntriesToAcl", "RemoveEntriesFromAcl"],
+    ),
+    (
+        "no access control",
+        |g| {
+            g.acls.clear();
+            g.listeners[1].acl = None;
+        },
+        &["DissociateAclsFromListener", "DeleteAcl"],
+    ),
+    (
+        "a listener less",
+        |g| {
+            g.listeners.remove(0);
+        },
+        &["DeleteListener"],
+    ),
+    (
+        "an application less",
+        |g| {
+            for listener in &mut g.listeners {
+                listener.rules.truncate(1);
+            }
+            g.server_groups.remove(&ServerGroupKey("default/blog/80".into()));
+        },
+        &["DeleteRules", "DeleteRules", "DeleteServerGroup"],
+    ),
+    (
+        "QUIC",
+        |g| {
+            g.listeners[1].quic = Some(QuicConfig {
+                upgrade_enabled: true,
+                listener_id: None,
+            });
+            let quic = Listener {
+                protocol: ListenerProtocol::Quic,
+                quic: None,
+                acl: None,
+                rules: Vec::new(),
+                ..g.listeners[1].clone()
+            };
+            g.listeners.push(quic);
+        },
+        &[
+            "CreateListener",
+            "AssociateAdditionalCertificatesWithListener",
+            "UpdateListenerAttribute",
+        ],
+    ),
+];
+
+#[test]
+fn each_change_takes_the_calls_it_needs_and_no_other() {
+    let (observed, _) = made(&shop());
+    for (what, edit, expected) in EDITS {
+        let mut wanted = shop();
+        edit(&mut wanted);
+        assert_eq!(actions(&observed, &wanted), *expected, "{what}");
+    }
+}
+
+/// Cut a plan anywhere, look again, plan again: it arrives at the same place.
+#[test]
+fn any_prefix_of_any_change_converges_without_orphans() {
+    let mut cuts = 0;
+    for (what, edit, _) in EDITS {
+        for back in [false, true] {
+            let mut edited = shop();
+            edit(&mut edited);
+            let (from, to) = if back { (edited, shop()) } else { (shop(), edited) };
+            let (observed, _) = made(&from);
+            let whole = plan(&observed, &to, &options());
+            for cut in 0..=whole.steps.len() {
+                let (mut halfway, mut cloud) = (observed.clone(), Cloud::after(1_000));
+                cloud.run(&whole, &mut halfway, cut);
+                cloud.converge(&mut halfway, &to, &options());
+                let rest = plan(&halfway, &to, &options());
+                assert!(rest.is_empty(), "{what}, cut at {cut}: {:?}", lines(&rest));
+                assert_eq!(
+                    halfway.server_groups.len(),
+                    to.server_groups.len(),
+                    "{what}, cut at {cut}"
+                );
+                assert_eq!(
+                    halfway.certificates.len(),
+                    to.certificates.len(),
+                    "{what}, cut at {cut}"
+                );
+                assert_eq!(halfway.acls.len(), to.acls.len(), "{what}, cut at {cut}");
+                assert_eq!(
+                    halfway.listeners.len(),
+                    to.listeners.len(),
+                    "{what}, cut at {cut}"
+                );
+                cuts += 1;
+            }
+        }
+    }
+    println!("{cuts} cuts");
+}
+
+#[test]
+fn creation_and_deletion_survive_any_cut() {
+    let whole = plan(&Observed::default(), &shop(), &options());
+    for cut in 0..=whole.steps.len() {
+        let (mut observed, mut cloud) = (Observed::default(), Cloud::default());
+        cloud.run(&whole, &mut observed, cut);
+        let mut finished = observed.clone();
+        cloud.converge(&mut finished, &shop(), &options());
+        assert!(
+            plan(&finished, &shop(), &options()).is_empty(),
+            "creation cut at {cut}"
+        );
+
+        // A gateway that goes before it is complete leaves nothing.
+        let going = plan_delete(&observed, &options());
+        for second in 0..=going.steps.len() {
+            let (mut rest, mut cloud) = (observed.clone(), Cloud::after(1_000));
+            cloud.run(&going, &mut rest, second);
+            let again = plan_delete(&rest, &options());
+            cloud.run(&again, &mut rest, usize::MAX);
+            assert_eq!(
+                rest,
+                Observed::default(),
+                "creation cut at {cut}, deletion at {second}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_group_whose_servers_are_missing_gets_them_before_rules_use_it() {
+    let whole = plan(&Observed::default(), &shop(), &options());
+    let created = |s: &Step| matches!(&s.op, StepOp::CreateServerGroup { key, .. } if key.0.contains("shop"));
+    let cut = whole.steps.iter().position(created).unwrap() + 1;
+    let (mut observed, mut cloud) = (Observed::default(), Cloud::default());
+    cloud.run(&whole, &mut observed, cut);
+    let rest = plan(&observed, &shop(), &options());
+    let adds: usize = rest
+        .steps
+        .iter()
+        .filter_map(|s| match &s.op {
+            StepOp::Servers {
+                step: ServerStep::Add(servers),
+                ..
+            } => Some(servers.len()),
+            _ => None,
+        })
+        .sum();
+    assert_eq!(
+        adds, 3,
+        "the group that was made before the cut, and no other that is filled"
+    );
+}
+
+/// A gateway as the open-source controller leaves it behind: positional rules, one group for each Ingress and Service.
+fn foreign_made() -> (Observed, Gateway) {
+    let owner = Ownership::new("c1", "kube-system/alb");
+    let id = |n: &str| format!("sgp-{n}");
+    let old_group = |n: &str, service: &str| {
+        let mut tags = owner.tags(&format!("{:0>64}", n));
+        for (key, value) in SERVICE_TAGS.iter().zip(["default", service, "80"]) {
+            tags.insert((*key).to_owned(), value.to_owned());
+        }
+        let attributes = ServerGroup {
+            id: Some(id(n)),
+            name: service.into(),
+            tags,
+            ..ServerGroup::default()
+        };
+        (
+            id(n),
+            ObservedServerGroup {
+                attributes,
+                status: "Available".into(),
+                server_count: Some(1),
+                used_by: vec!["alb-1".into()],
+            },
+        )
+    };
+    let forward = |n: &str| vec![Action::forward_to(ServerGroupRef::Id(id(n)))];
+    let rules = [
+        ("a.example.com", "a"),
+        ("b.example.com", "b"),
+        ("c.example.com", "a"),
+    ];
+    let observed = Observed {
+        load_balancer: Some(ObservedLoadBalancer {
+            attributes: LoadBalancer {
+                id: Some("alb-1".into()),
+                name: "shop".into(),
+                tags: owner.tags("ApplicationLoadBalancer"),
+                ..LoadBalancer::default()
+            },
+            status: "Active".into(),
+            region: "cn-hangzhou".into(),
+        }),
+        listeners: vec![ObservedListener {
+            attributes: Listener {
+                id: Some("lsn-1".into()),
+                description: "ingress-auto-listener-80".into(),
+                default_group: ServerGroupRef::Id(id("a")),
+                ..Listener::default()
+            },
+            status: "Running".into(),
+            rules: rules
+                .iter()
+                .zip(1..)
+                .map(|((host, group), n)| ObservedRule {
+                    rule: Rule {
+                        id: Some(format!("rule-{n}")),
+                        name: format!("rule-80-{n}"),
+                        priority: Some(n),
+                        conditions: vec![Condition::host([*host]), Condition::path(["/*"])],
+                        actions: forward(group),
+                        ..Rule::default()
+                    },
+                    status: "Available".into(),
+                })
+                .collect(),
+        }],
+        server_groups: [old_group("a", "shop"), old_group("b", "blog")].into(),
+        ..Observed::default()
+    };
+    let with_tags = |name: &str| {
+        let (key, mut group) = group(name, 1);
+        for (tag, value) in SERVICE_TAGS.iter().zip(["default", name, "80"]) {
+            group.tags.insert((*tag).to_owned(), value.to_owned());
+        }
+        (key, group)
+    };
+    let wanted = Gateway {
+        load_balancer: LoadBalancer {
+            name: "shop".into(),
+            ..LoadBalancer::default()
+        },
+        listeners: vec![Listener {
+            default_group: ServerGroupRef::managed("default/shop/80"),
+            rules: rules
+                .iter()
+                .map(|(host, group)| rule("x", host, if *group == "a" { "shop" } else { "blog" }))
+                .collect(),
+            ..Listener::default()
+        }],
+        server_groups: [with_tags("shop"), with_tags("blog")].into(),
+        ..Gateway::default()
+    };
+    (observed, wanted)
+}
+
+#[test]
+fn a_running_gateway_of_the_open_source_controller_is_taken_over_by_tags_alone() {
+    let (mut observed, wanted) = foreign_made();
+    let made = plan(&observed, &wanted, &options());
+    for step in &made.steps {
+        assert!(
+            matches!(&step.op, StepOp::Tag { target: TagTarget::ServerGroup(_), tags } if tags.contains_key(RESOURCE_TAG)),
+            "{}",
+            step.describe()
+        );
+    }
+    assert_eq!(made.steps.len(), 2, "each group learns its new name");
+    Cloud::default().run(&made, &mut observed, usize::MAX);
+    assert!(plan(&observed, &wanted, &options()).is_empty());
+}
+
+#[test]
+fn a_reused_load_balancer_keeps_what_was_on_it() {
+    let mut observed = Observed {
+        load_balancer: Some(ObservedLoadBalancer {
+            attributes: LoadBalancer {
+                id: Some("alb-1".into()),
+                name: "theirs".into(),
+                ..LoadBalancer::default()
+            },
+            status: "Active".into(),
+            region: "cn-hangzhou".into(),
+        }),
+        listeners: vec![ObservedListener {
+            attributes: Listener {
+                id: Some("lsn-theirs".into()),
+                port: 80,
+                description: "made by hand".into(),
+                ..Listener::default()
+            },
+            status: "Running".into(),
+            rules: vec![ObservedRule {
+                rule: Rule {
+                    id: Some("rule-theirs".into()),
+                    name: "by-hand".into(),
+                    priority: Some(1),
+                    ..Rule::default()
+                },
+                status: "Available".into(),
+            }],
+        }],
+        ..Observed::default()
+    };
+    let theirs = observed.listeners[0].clone();
+    let mut wanted = shop();
+    wanted.load_balancer = LoadBalancer {
+        id: Some("alb-1".into()),
+        name: "ours".into(),
+        ..LoadBalancer::default()
+    };
+    let made = plan(&observed, &wanted, &options());
+    assert!(
+        made.diagnostics
+            .iter()
+            .any(|d| d.code == "ListenerPortTaken" && d.severity == Severity::Error)
+    );
+    let mut cloud = Cloud::default();
+    cloud.run(&made, &mut observed, usize::MAX);
+    assert_eq!(observed.load_balancer.as_ref().unwrap().attributes.name, "theirs");
+    assert_eq!(observed.listeners[0], theirs);
+    assert_eq!(observed.listeners.len(), 2, "443 is ours");
+
+    let options = Options {
+        reused: true,
+        ..options()
+    };
+    let released = plan_delete(&observed, &options);
+    cloud.run(&released, &mut observed, usize::MAX);
+    assert!(
+        !lines(&released)
+            .iter()
+            .any(|l| l.contains("delete the load balancer"))
+    );
+    assert_eq!(observed.listeners, [theirs]);
+    assert!(observed.load_balancer.unwrap().attributes.tags.is_empty());
+    assert!(
+        observed.server_groups.is_empty() && observed.certificates.is_empty() && observed.acls.is_empty()
+    );
+}
+
+#[test]
+fn a_load_balancer_of_somebody_else_is_refused() {
+    let (mut observed, _) = made(&shop());
+    let lb = observed.load_balancer.as_mut().unwrap();
+    lb.attributes.tags = Ownership::new("c2", "kube-system/alb").tags("ApplicationLoadBalancer");
+    let mut wanted = shop();
+    wanted.load_balancer.id = lb.attributes.id.clone();
+    let made = plan(&observed, &wanted, &options());
+    assert!(made.is_empty());
+    assert_eq!(made.diagnostics[0].code, "LoadBalancerOwnedByOther");
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_by_whole_ingresses_and_comes_back() {
+    let mut wanted = shop();
+    for n in 0..6 {
+        wanted.listeners[0].rules.push(rule(
+            &format!("late-{n}"),
+            &format!("late{n}.example.com"),
+            "shop",
+        ));
+    }
+    let mut options = options();
+    options.limits.rules = Some(6);
+    let mut observed = Observed::default();
+    let mut cloud = Cloud::default();
+    let made = cloud.converge(&mut observed, &wanted, &options);
+    assert_eq!(observed.rule_count(), 6);
+    let named: BTreeSet<String> = made.left_out.iter().map(|o| o.name.clone()).collect();
+    assert_eq!(
+        named,
+        BTreeSet::from(["late-2", "late-3", "late-4", "late-5"].map(String::from))
+    );
+    assert_eq!(
+        made.diagnostics
+            .iter()
+            .filter(|d| d.code == "RuleQuotaExceeded")
+            .count(),
+        4
+    );
+    assert!(
+        plan(&observed, &wanted, &options).is_empty(),
+        "a full gateway is at rest"
+    );
+
+    // By age, not by place: the last one is the oldest.
+    options.created = BTreeMap::from([(ObjectRef::new("Ingress", "default", "late-5"), 1)]);
+    let by_age = plan(&observed, &wanted, &options);
+    assert!(!by_age.left_out.iter().any(|o| o.name == "late-5"));
+
+    options.limits.rules = None;
+    cloud.converge(&mut observed, &wanted, &options);
+    assert_eq!(observed.rule_count(), 10, "room came, all are there");
+}
+
+#[test]
+fn clients_are_not_sent_to_a_listener_that_is_not_ready() {
+    let mut http_only = shop();
+    let https = http_only.listeners.pop().unwrap();
+    let (observed, _) = made(&http_only);
+    let mut wanted = http_only.clone();
+    wanted.listeners.push(https);
+    wanted.listeners[0].rules[0].actions = vec![Action::Redirect(alb_model::Redirect {
+        protocol: "HTTPS".into(),
+        port: "443".into(),
+        ..alb_model::Redirect::default()
+    })];
+    let made = plan(&observed, &wanted, &options());
+    let redirect = made
+        .steps
+        .iter()
+        .find(|s| matches!(&s.op, StepOp::UpdateRules { .. }))
+        .unwrap();
+    let ready = made
+        .steps
+        .iter()
+        .find(|s| matches!(&s.op, StepOp::CreateRules { listener, .. } if listener.0 == 443))
+        .unwrap();
+    assert!(redirect.waits_for.contains(&ready.id));
+}
+
+#[test]
+fn a_listener_without_certificate_costs_only_itself() {
+    let mut wanted = shop();
+    wanted.listeners[1].certificates.clear();
+    let made = plan(&Observed::default(), &wanted, &options());
+    assert!(
+        made.diagnostics
+            .iter()
+            .any(|d| d.code == "ListenerWithoutCertificate")
+    );
+    assert!(lines(&made).iter().any(|l| l.starts_with("create on 80/HTTP")));
+}
+
+/// Random walks through gateways: always at rest in the end, whatever the way.
+#[test]
+fn random_walks_always_come_to_rest() {
+    for seed in 0..150 {
+        let mut chance = Chance::new(seed);
+        let mut wanted = shop();
+        let (mut observed, mut cloud) = made(&wanted);
+        for _ in 0..4 {
+            let (what, edit, _) = chance.pick(EDITS);
+            if wanted.listeners.len() != 2
+                || wanted.listeners[1].acl.is_none()
+                || wanted.listeners[0].rules.len() != 2
+            {
+                wanted = shop();
+            }
+            edit(&mut wanted);
+            let next = plan(&observed, &wanted, &options());
+            let cut = chance.below(next.steps.len() * 2 + 1);
+            cloud.run(&next, &mut observed, cut);
+            if cut >= next.steps.len() {
+                let rest = plan(&observed, &wanted, &options());
+                assert!(rest.is_empty(), "seed {seed}, {what}: {:?}", lines(&rest));
+            }
+        }
+    }
+}
