@@ -8,6 +8,7 @@
     dead_code
 )]
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,6 +2,7 @@
 //! it is the new one it stays the new one. `PLAN_SEEDS=N` sets the number of pairs, `PLAN_SEED=S` the first.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
 use std::collections::BTreeSet;

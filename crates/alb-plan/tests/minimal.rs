@@ -7,6 +7,7 @@
     dead_code
 )]
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod common;
 
 use std::collections::{HashMap, VecDeque};
