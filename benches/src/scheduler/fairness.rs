@@ -120,7 +120,7 @@ fn b7() -> anyhow::Result<Row> {
             ticket.wait().await;
         }
         let _ = scheduler.drain(Duration::ZERO).await;
-        anyhow::Ok(last_cold.lock().map(|last| *last).unwrap_or(f64::NAN))
+        anyhow::Ok(last_cold.lock().map_or(f64::NAN, |last| *last))
     })??;
     let naive = virtual_time(naive_starvation())?;
     let kube = virtual_time(kube_applier::starvation(

@@ -71,11 +71,11 @@ pub(crate) fn rows() -> anyhow::Result<Vec<Row>> {
                 .line("≤ 1 µs", tasks <= 1000.0),
         );
     }
-    if clientgo.is_none() {
-        if let Some(row) = rows.first_mut() {
-            row.note =
-                "client-go was not measured: Go is not installed or its module cannot be fetched".to_owned();
-        }
+    if clientgo.is_none()
+        && let Some(row) = rows.first_mut()
+    {
+        "client-go was not measured: Go is not installed or its module cannot be fetched"
+            .clone_into(&mut row.note);
     }
     Ok(rows)
 }

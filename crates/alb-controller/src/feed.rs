@@ -20,10 +20,6 @@ use tracing::warn;
 
 /// A watch event of one of the kinds the controller reads.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "short-lived; boxing would cost an allocation for each event"
-)]
 pub(crate) enum Change {
     Ingress(Event<Ingress>),
     IngressClass(Event<IngressClass>),

@@ -308,7 +308,7 @@ const EDITS: &[Edit] = &[
         "an entry more, an entry less",
         |g| {
             g.acls.get_mut("office").unwrap().entries =
-                BTreeMap::from([("198.51.100.0/24".into(), String::new())])
+                BTreeMap::from([("198.51.100.0/24".into(), String::new())]);
         },
         &["AddEntriesToAcl", "RemoveEntriesFromAcl"],
     ),
@@ -470,7 +470,7 @@ fn foreign_made() -> (Observed, Gateway) {
     let owner = Ownership::new("c1", "kube-system/alb");
     let id = |n: &str| format!("sgp-{n}");
     let old_group = |n: &str, service: &str| {
-        let mut tags = owner.tags(&format!("{:0>64}", n));
+        let mut tags = owner.tags(&format!("{n:0>64}"));
         for (key, value) in SERVICE_TAGS.iter().zip(["default", service, "80"]) {
             tags.insert((*key).to_owned(), value.to_owned());
         }

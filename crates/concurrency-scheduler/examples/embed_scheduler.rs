@@ -22,7 +22,7 @@ const LB: ClassId = ClassId::new("lb");
 const RS: ClassId = ClassId::new("rs");
 const COLUMN: Duration = Duration::from_millis(100);
 const COLUMNS: usize = 80;
-const THROTTLED: std::ops::Range<Duration> = Duration::from_millis(2000)..Duration::from_millis(3500);
+const THROTTLED: std::ops::Range<Duration> = Duration::from_secs(2)..Duration::from_millis(3500);
 
 /// A character for each tenth of a second in which a key was worked on.
 type Timeline = BTreeMap<(ClassId, &'static str), Vec<char>>;

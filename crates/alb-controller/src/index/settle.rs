@@ -87,12 +87,12 @@ impl Index {
         for read in new.difference(old) {
             self.readers.entry(read.clone()).or_default().insert(key.clone());
         }
-        if let Some(albconfig) = before.and_then(|e| e.albconfig.as_ref()) {
-            if let Some(members) = self.members.get_mut(albconfig) {
-                members.remove(key);
-                if members.is_empty() {
-                    self.members.remove(albconfig);
-                }
+        if let Some(albconfig) = before.and_then(|e| e.albconfig.as_ref())
+            && let Some(members) = self.members.get_mut(albconfig)
+        {
+            members.remove(key);
+            if members.is_empty() {
+                self.members.remove(albconfig);
             }
         }
         if let Some(albconfig) = now.and_then(|e| e.albconfig.clone()) {

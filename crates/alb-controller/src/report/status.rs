@@ -88,14 +88,14 @@ pub(crate) fn albconfig_status(
 const LISTED: usize = 5;
 
 fn list(findings: &[&Diagnostic]) -> String {
-    let mut text = findings
+    let text = findings
         .iter()
         .take(LISTED)
         .map(|f| format!("{} {}: {}", f.object, f.field, f.message))
         .collect::<Vec<_>>()
         .join("; ");
     if findings.len() > LISTED {
-        text.push_str(&format!("; and {} more", findings.len() - LISTED));
+        return format!("{text}; and {} more", findings.len() - LISTED);
     }
     text
 }

@@ -138,10 +138,10 @@ impl Worker {
             info!(albconfig = %name, calls = plan.steps.len(), "load balancer deleted or released");
         }
         self.shared.pools.retain(|key, _| key.albconfig != *name);
-        if let Some(current) = self.writer.albconfig(name).await? {
-            if current.metadata.uid == albconfig.metadata.uid {
-                self.writer.remove_finalizer(&current).await?;
-            }
+        if let Some(current) = self.writer.albconfig(name).await?
+            && current.metadata.uid == albconfig.metadata.uid
+        {
+            self.writer.remove_finalizer(&current).await?;
         }
         self.report(Report::Gone {
             albconfig: name.clone(),
@@ -165,10 +165,8 @@ impl Worker {
 
     /// What the ALB has: as known, or read now.
     async fn observed(&self, name: &Arc<str>, gateway: &Gateway, reread: bool) -> Result<Observed, Failure> {
-        if !reread {
-            if let Some(known) = self.shared.observed.get(name) {
-                return Ok(known.clone());
-            }
+        if !reread && let Some(known) = self.shared.observed.get(name) {
+            return Ok(known.clone());
         }
         let id = gateway.load_balancer.id.as_deref();
         Ok(cloud::observe(&self.alb, &self.ownership(name), id).await?)
