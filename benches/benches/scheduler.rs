@@ -68,7 +68,7 @@ fn paths(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("machine");
     group.throughput(Throughput::Elements(KEYS));
     group.bench_function("submit", |bencher| {
-        bencher.iter_batched(|| (), |()| filled(), BatchSize::LargeInput)
+        bencher.iter_batched(|| (), |()| filled(), BatchSize::LargeInput);
     });
     group.bench_function("coalesce", |bencher| {
         bencher.iter_batched(

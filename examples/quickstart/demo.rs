@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::Steps;
 
 /// How long the manifests may take to be served.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Everything that runs.
 pub(crate) struct Demo {

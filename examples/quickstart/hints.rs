@@ -25,7 +25,7 @@ pub(crate) fn print(demo: &Demo, steps: &Steps) {
         println!("  curl -H 'Host: shop.example.com' http://{http}/news");
     }
     if let Some(https) = stack::listener(&demo.sim, &demo.load_balancer, 443) {
-        println!("  curl -k --connect-to secure.example.com:443:{https} https://secure.example.com/",);
+        println!("  curl -k --connect-to secure.example.com:443:{https} https://secure.example.com/");
     }
     println!("  curl {}/sim/state     # what the ALB has", demo.sim.endpoint());
     println!("  curl {}/sim/calls     # every call it got", demo.sim.endpoint());
