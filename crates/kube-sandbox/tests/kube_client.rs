@@ -620,3 +620,67 @@ async fn shutdown_ends_watches_and_frees_the_port() {
         .await
         .expect("the port should be free");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_sees_every_write_once_and_in_order() {
+    const WRITERS: usize = 4;
+    const WRITES: usize = 50;
+    let (_sandbox, client) = start().await;
+    let api: Api<ConfigMap> = Api::default_namespaced(client);
+    let mut events = Box::pin(api.watch(&WatchParams::default(), "0").await.unwrap());
+    let writers = (0..WRITERS).map(|writer| {
+        let api = api.clone();
+        tokio::spawn(async move {
+            let name = format!("w{writer}");
+            api.create(&PostParams::default(), &config_map(&name, "0"))
+                .await
+                .unwrap();
+            for value in 1..WRITES {
+                let patch = Patch::Merge(json!({"data": {"v": value.to_string()}}));
+                api.patch(&name, &PatchParams::default(), &patch).await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let mut last_revision = 0;
+    let mut values: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..WRITERS * WRITES {
+        let Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) = next(&mut events).await else {
+            panic!("expected an addition or a change")
+        };
+        let revision: u64 = object.resource_version().unwrap().parse().unwrap();
+        assert!(revision > last_revision, "{revision} after {last_revision}");
+        last_revision = revision;
+        let value: usize = object.data.as_ref().unwrap()["v"].parse().unwrap();
+        let expected = values.entry(object.name_any()).or_default();
+        assert_eq!(value, *expected, "{}", object.name_any());
+        *expected += 1;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_forms_of_discovery_find_every_kind() {
+    let (_sandbox, client) = start().await;
+    let classic = kube::Discovery::new(client.clone()).run().await.unwrap();
+    let aggregated = kube::Discovery::new(client).run_aggregated().await.unwrap();
+    for (group, kind) in [
+        ("", "Pod"),
+        ("networking.k8s.io", "Ingress"),
+        ("events.k8s.io", "Event"),
+        ("apps", "Deployment"),
+    ] {
+        for discovery in [&classic, &aggregated] {
+            let group = discovery
+                .get(group)
+                .unwrap_or_else(|| panic!("no group {group:?}"));
+            let (resource, capabilities) = group
+                .recommended_kind(kind)
+                .unwrap_or_else(|| panic!("no kind {kind}"));
+            assert_eq!(resource.version, "v1");
+            assert!(capabilities.supports_operation("watch"), "{kind}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ use kube_sandbox::{Config, Sandbox};
 struct Cluster {
     sandbox: Sandbox,
     kubeconfig: PathBuf,
+    /// Discovery cache of this cluster alone: ports come round again.
+    cache: PathBuf,
 }
 
 /// What kubectl said.
@@ -40,14 +42,27 @@ impl Said {
 impl Cluster {
     async fn start(name: &str) -> Self {
         let sandbox = Sandbox::start(Config::default()).await.unwrap();
-        let kubeconfig = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.kubeconfig"));
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let kubeconfig = directory.join(format!("{name}.kubeconfig"));
         sandbox.write_kubeconfig(&kubeconfig).unwrap();
-        Self { sandbox, kubeconfig }
+        let cache = directory.join(format!("{name}.cache"));
+        if cache.exists() {
+            std::fs::remove_dir_all(&cache).unwrap();
+        }
+        Self {
+            sandbox,
+            kubeconfig,
+            cache,
+        }
     }
 
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(support::kubectl());
-        command.env("KUBECONFIG", &self.kubeconfig).args(words(line));
+        command
+            .env("KUBECONFIG", &self.kubeconfig)
+            .arg("--cache-dir")
+            .arg(&self.cache)
+            .args(words(line));
         command
     }
 
