@@ -246,6 +246,11 @@ impl Run {
                 .insert(key.clone(), pool.servers.clone());
         }
         self.shared.wanted.insert(name.clone(), wanted.gateway.clone());
+        // A person who made a mistake need not wait for the ALB to hear of it.
+        for (object, findings) in by_object(&wanted.findings, []) {
+            let news = self.told.add(&object, findings);
+            self.publish(&object, news);
+        }
         self.resyncs.plan(&name, self.options.resync_interval);
         let job = GatewayJob {
             wish: Wish::Be(wanted),
@@ -338,10 +343,16 @@ impl Run {
         };
         self.write_status(&name, Some(load_balancer.clone()), &conditions);
         if let Some(hostname) = &load_balancer.dnsname {
-            let hosts: Vec<_> = wanted.served.iter().cloned().collect();
-            for key in hosts {
-                self.give_address(&key, hostname);
+            for key in wanted.served.iter() {
+                self.give_address(key, hostname);
             }
+        }
+        for key in self
+            .index
+            .members(&name)
+            .filter(|key| !wanted.served.contains(key))
+        {
+            self.clear_address(key);
         }
         if calls > 0 {
             info!(albconfig = %name, calls, "programmed");
@@ -453,8 +464,13 @@ impl Run {
         }
     }
 
+    /// Tells an object all that was found about it now.
     fn tell(&mut self, object: &ObjectRef, findings: BTreeSet<Diagnostic>) {
         let news = self.told.news(object, findings);
+        self.publish(object, news);
+    }
+
+    fn publish(&self, object: &ObjectRef, news: Vec<Diagnostic>) {
         if news.is_empty() {
             return;
         }

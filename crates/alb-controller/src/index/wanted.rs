@@ -26,7 +26,7 @@ pub(crate) struct WantedGateway {
     /// What was found on the way, for the AlbConfig and for each Ingress of it.
     pub(crate) findings: Arc<Vec<Diagnostic>>,
     /// Ingresses that have at least one rule on it.
-    pub(crate) served: Arc<Vec<Key>>,
+    pub(crate) served: Arc<BTreeSet<Key>>,
 }
 
 /// A change of what is wanted of one ALB.

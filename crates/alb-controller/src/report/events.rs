@@ -21,6 +21,14 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Takes some findings of one object and returns those it was not told before; what it was told stays told.
+    pub(crate) fn add(&mut self, object: &ObjectRef, some: BTreeSet<Diagnostic>) -> Vec<Diagnostic> {
+        let told = self.by_object.entry(object.clone()).or_default();
+        some.into_iter()
+            .filter(|finding| told.insert(finding.clone()))
+            .collect()
+    }
+
     /// Takes all findings of one object and returns those it was not told before. What is no longer found is
     /// forgotten: when it comes back, it is told again.
     pub(crate) fn news(&mut self, object: &ObjectRef, now: BTreeSet<Diagnostic>) -> Vec<Diagnostic> {
@@ -121,6 +129,10 @@ mod tests {
         let both = BTreeSet::from([finding("x"), finding("y")]);
         assert_eq!(told.news(&object, both.clone()).len(), 2);
         assert!(told.news(&object, both.clone()).is_empty());
+        assert!(
+            told.add(&object, BTreeSet::from([finding("x")])).is_empty(),
+            "told already"
+        );
         assert!(told.news(&object, BTreeSet::new()).is_empty());
         assert_eq!(told.news(&object, both).len(), 2);
     }

@@ -19,6 +19,8 @@ const APPLY: &str = "application/apply-patch+yaml";
 
 impl Api {
     async fn start() -> Self {
+        // The client takes the process-wide provider; another test may have set it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let sandbox = Sandbox::start(Config::plain_http()).await.unwrap();
         Self {
             sandbox,
