@@ -5,35 +5,73 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use alb_model::ListenerProtocol;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{ALB, CAS, Call, HealthSource, VPC, find};
-use crate::api::shapes;
+use crate::api::{ApiResult, shapes};
 use crate::config::Config;
-use crate::data_plane::HealthSnapshot;
+use crate::data_plane::{
+    FailureReason, GroupHealth, HealthSnapshot, HealthStatus, ListenerHealth, ReasonCode, RuleHealth,
+    ServerHealth,
+};
 use crate::faults::JobFault;
 use crate::state::Store;
 
-struct NoHealth;
+/// A listener with a rule, below both a group with one sick server.
+struct OneSick {
+    listener_id: String,
+}
 
-impl HealthSource for NoHealth {
+impl HealthSource for OneSick {
     fn snapshot(&self) -> HealthSnapshot {
-        HealthSnapshot::default()
+        let sick = ServerHealth {
+            id: "10.0.0.1".into(),
+            ip: "10.0.0.1".into(),
+            port: 80,
+            status: HealthStatus::Unhealthy,
+            reason: Some(FailureReason {
+                code: ReasonCode::ResponseMismatch,
+                expected: Some("HTTP_2xx".into()),
+                actual: Some("404".into()),
+            }),
+        };
+        let group = GroupHealth {
+            action_type: "ForwardGroup",
+            group_id: "sgp-1".into(),
+            health_check_enabled: true,
+            servers: vec![sick],
+        };
+        let rule = RuleHealth {
+            rule_id: "rule-1".into(),
+            groups: vec![group.clone()],
+        };
+        let listener = ListenerHealth {
+            load_balancer_id: "alb-1".into(),
+            listener_id: self.listener_id.clone(),
+            port: 443,
+            protocol: ListenerProtocol::Https,
+            default_groups: vec![group],
+            rules: vec![rule],
+        };
+        HealthSnapshot {
+            listeners: vec![listener],
+        }
     }
 }
 
 /// Runs calls one after the other; each job ends before the next call.
-struct Script {
+pub(super) struct Script {
     config: Config,
-    store: Store,
+    pub(super) store: Store,
     seen: BTreeSet<(&'static str, String)>,
     ids: BTreeMap<&'static str, String>,
 }
 
 impl Script {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let config = Config::default();
         let store = Store::new(0, config.quotas.clone(), BTreeMap::new(), 100);
         Self {
@@ -44,49 +82,68 @@ impl Script {
         }
     }
 
-    /// Makes a call whose parameters are written `Name=value` by line; `{name}` stands for an id that was noted. The
-    /// answer must have the published shape.
-    fn call(&mut self, product: &'static str, action: &str, params: &str) -> Value {
+    /// Makes a call whose parameters are written `Name=value` by line; `{name}` stands for an id that was noted. It must
+    /// succeed, and the answer must have the published shape.
+    pub(super) fn call(&mut self, product: &'static str, action: &str, params: &str) -> Value {
+        let flat = self.flat(params);
+        let answer = self
+            .try_call(product, action, &flat)
+            .unwrap_or_else(|error| panic!("{action}: {error:?}"));
+        self.seen.insert((product, action.to_owned()));
+        self.end_jobs();
+        answer
+    }
+
+    /// The parameters of [`Script::call`] as a map.
+    pub(super) fn flat(&self, params: &str) -> BTreeMap<String, String> {
         let mut text = params.to_owned();
         for (name, id) in &self.ids {
             text = text.replace(&format!("{{{name}}}"), id);
         }
-        let flat = text
-            .lines()
+        text.lines()
             .filter_map(|line| line.trim().split_once('='))
             .map(|(name, value)| (name.to_owned(), value.replace("\\n", "\n")))
-            .collect();
+            .collect()
+    }
+
+    /// Makes a call that may be refused. The answer must have the published shape.
+    pub(super) fn try_call(
+        &mut self,
+        product: &'static str,
+        action: &str,
+        flat: &BTreeMap<String, String>,
+    ) -> ApiResult<Value> {
         let shape = shapes::operation(product, action).unwrap();
-        let params = shape
-            .request
-            .parse(&flat)
-            .unwrap_or_else(|e| panic!("{action}: {e:?}"));
         let operation = find(product, action).unwrap_or_else(|| panic!("{action} is not modelled"));
+        let health = OneSick {
+            listener_id: self.ids.get("lsn").cloned().unwrap_or_default(),
+        };
         let answer = operation(&mut Call {
+            params: shape.request.parse(flat)?,
             store: &mut self.store,
             config: &self.config,
             action,
-            params,
             dry_run: false,
             now: Timestamp::now(),
             instant: Instant::now(),
             job_fault: JobFault::default(),
-            health: &NoHealth,
-        });
-        let answer = answer.unwrap_or_else(|error| panic!("{action}: {error:?}"));
+            health: &health,
+        })?;
         assert_eq!(shape.response.misfit(&answer, action), None, "{answer:#}");
-        self.seen.insert((product, action.to_owned()));
-        self.store
-            .end_due_jobs(Instant::now() + Duration::from_hours(1), 0);
-        answer
+        Ok(answer)
     }
 
-    fn alb(&mut self, action: &str, params: &str) -> Value {
+    pub(super) fn end_jobs(&mut self) {
+        self.store
+            .end_due_jobs(Instant::now() + Duration::from_hours(1), 0);
+    }
+
+    pub(super) fn alb(&mut self, action: &str, params: &str) -> Value {
         self.call(ALB, action, params)
     }
 
     /// Notes the id that an answer gives.
-    fn note(&mut self, name: &'static str, answer: &Value, field: &str) {
+    pub(super) fn note(&mut self, name: &'static str, answer: &Value, field: &str) {
         let id = answer
             .pointer(field)
             .unwrap_or_else(|| panic!("{field} in {answer:#}"));
@@ -95,7 +152,7 @@ impl Script {
     }
 }
 
-fn create_resources(script: &mut Script) {
+pub(super) fn create_resources(script: &mut Script) {
     let made = rcgen::generate_simple_self_signed(vec!["a.example.com".to_owned()]).unwrap();
     let upload = format!(
         "Name=cert\nCert={}\nKey={}\nTags.1.Key=k\nTags.1.Value=v",
@@ -133,7 +190,7 @@ fn create_resources(script: &mut Script) {
     script.note("acl", &answer, "/AclId");
 }
 
-fn change_load_balancer(script: &mut Script) {
+pub(super) fn change_load_balancer(script: &mut Script) {
     let lb = "LoadBalancerId={lb}\n";
     for (action, params) in [
         ("UpdateLoadBalancerEdition", "LoadBalancerEdition=Standard"),
@@ -166,7 +223,7 @@ fn change_load_balancer(script: &mut Script) {
     script.alb("EnableDeletionProtection", "ResourceId={lb}");
 }
 
-fn change_listeners(script: &mut Script) {
+pub(super) fn change_listeners(script: &mut Script) {
     let https = "LoadBalancerId={lb}\nListenerPort=443\nListenerProtocol=HTTPS\nDefaultActions.1.Type=ForwardGroup\n\
                  DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId={sgp}\n\
                  Certificates.1.CertificateId={cert}-cn-hangzhou\nCaEnabled=true\nCaCertificates.1.CertificateId=ca-1\n\
@@ -216,7 +273,7 @@ fn change_listeners(script: &mut Script) {
 }
 
 /// One rule with every kind of request condition, one with the actions that go with a forward.
-const CONDITIONS: &str = "RuleName=conditions\nPriority=1\nRuleConditions.1.Type=Host\nRuleConditions.1.HostConfig.Values.1=a.example.com\n\
+pub(super) const CONDITIONS: &str = "RuleName=conditions\nPriority=1\nRuleConditions.1.Type=Host\nRuleConditions.1.HostConfig.Values.1=a.example.com\n\
     RuleConditions.2.Type=Path\nRuleConditions.2.PathConfig.Values.1=/a\nRuleConditions.3.Type=Header\n\
     RuleConditions.3.HeaderConfig.Key=x-a\nRuleConditions.3.HeaderConfig.Values.1=b\nRuleConditions.4.Type=QueryString\n\
     RuleConditions.4.QueryStringConfig.Values.1.Key=k\nRuleConditions.4.QueryStringConfig.Values.1.Value=v\n\
@@ -226,7 +283,7 @@ const CONDITIONS: &str = "RuleName=conditions\nPriority=1\nRuleConditions.1.Type
     RuleActions.1.Order=1\nRuleActions.1.Type=FixedResponse\nRuleActions.1.FixedResponseConfig.HttpCode=200\n\
     RuleActions.1.FixedResponseConfig.ContentType=text/plain\nRuleActions.1.FixedResponseConfig.Content=ok";
 
-fn with_prefix(prefix: &str, params: &str) -> String {
+pub(super) fn with_prefix(prefix: &str, params: &str) -> String {
     let lines: Vec<String> = params
         .lines()
         .map(|line| format!("{prefix}{}", line.trim()))

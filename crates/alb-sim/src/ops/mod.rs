@@ -13,6 +13,8 @@ mod listener_settings;
 mod load_balancer;
 mod load_balancer_settings;
 mod page;
+#[cfg(test)]
+mod refusals;
 mod rule;
 mod rule_content;
 mod server;

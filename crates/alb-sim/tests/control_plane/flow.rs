@@ -243,3 +243,55 @@ impl rustls::client::danger::ServerCertVerifier for AnyCertificate {
             .supported_schemes()
     }
 }
+
+#[tokio::test]
+async fn sick_servers_are_told_with_the_reason() {
+    let setup = start().await;
+    let balancer = setup.load_balancer().await;
+    let create = CreateServerGroup {
+        health_check_config: HealthCheckConfig {
+            health_check_enabled: true,
+            health_check_interval: Some(1),
+            unhealthy_threshold: Some(2),
+            ..Default::default()
+        },
+        ..create_server_group("checked")
+    };
+    let group = setup.client.send(&create).await.unwrap().server_group_id;
+    setup.settle().await;
+    // Nobody listens behind the first; the second gets no traffic.
+    setup
+        .sim
+        .map_address("10.0.0.1:80".parse().unwrap(), "127.0.0.1:1".parse().unwrap());
+    let add = AddServersToServerGroup {
+        server_group_id: group.clone(),
+        servers: vec![
+            server("10.0.0.1", 80),
+            BackendServer {
+                weight: Some(0),
+                ..server("10.0.0.2", 80)
+            },
+        ],
+        ..Default::default()
+    };
+    setup.client.send(&add).await.unwrap();
+    setup.settle().await;
+    let listener = setup.listener(&balancer, &group, 80).await;
+    until("the first server counts as unhealthy", || {
+        let health = setup.sim.health();
+        let server = health.server(&group, "10.0.0.1", 80);
+        server.is_some_and(|server| server.status.to_string() == "Unhealthy")
+    })
+    .await;
+    let answer = setup
+        .ok("GetListenerHealthStatus", &[("ListenerId", &listener)])
+        .await;
+    let shown = &answer.body["ListenerHealthStatus"][0]["ServerGroupInfos"][0];
+    assert_eq!(shown["ServerGroupId"], group);
+    let servers = shown["NonNormalServers"].as_array().unwrap();
+    assert_eq!(servers[0]["Reason"]["ReasonCode"], "CONNECT_FAILED");
+    assert_eq!(
+        (servers[1]["ServerIp"].as_str(), servers[1]["Status"].as_str()),
+        (Some("10.0.0.2"), Some("Unused"))
+    );
+}
