@@ -6,6 +6,8 @@ pub(crate) mod delete;
 pub(crate) mod list;
 pub(crate) mod patch;
 pub(crate) mod review;
+#[cfg(test)]
+mod robustness;
 pub(crate) mod scale;
 pub(crate) mod seed;
 pub(crate) mod update;

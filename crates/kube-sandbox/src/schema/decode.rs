@@ -118,6 +118,10 @@ fn array(schema: &Schema, value: &mut Value, path: &str, notes: &mut Notes) -> R
     };
     if let Some(items) = &schema.items {
         for (index, item) in list.iter_mut().enumerate() {
+            if item.is_null() && items.kind == Some(Kind::Object) {
+                // Go's decoder leaves a zero struct.
+                *item = Value::Object(Map::new());
+            }
             node(items, item, &format!("{path}[{index}]"), notes)?;
         }
     }

@@ -22,7 +22,11 @@ pub(crate) fn check(schema: &Value, path: &str) -> Vec<FieldError> {
 }
 
 fn node(schema: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    let Some(map) = schema.as_object() else { return };
+    let Some(map) = schema.as_object() else {
+        errors.push(FieldError::type_invalid(path, schema, "must be an object"));
+        return;
+    };
+    check_keywords(map, path, errors);
     let flag = |key: &str| map.get(key).and_then(Value::as_bool).unwrap_or(false);
     match map.get("type").and_then(Value::as_str) {
         None | Some("") => {
@@ -78,11 +82,52 @@ fn node(schema: &Value, path: &str, errors: &mut Vec<FieldError>) {
     {
         node(child, &format!("{path}.properties[{key}]"), errors);
     }
-    if let Some(child) = map.get("additionalProperties") {
+    if let Some(child) = map
+        .get("additionalProperties")
+        .filter(|child| !child.is_boolean())
+    {
         node(child, &format!("{path}.additionalProperties"), errors);
     }
     if let Some(child) = map.get("items") {
         node(child, &format!("{path}.items"), errors);
+    }
+}
+
+/// Keywords whose values have the wrong JSON type.
+fn check_keywords(map: &serde_json::Map<String, Value>, path: &str, errors: &mut Vec<FieldError>) {
+    let mut check = |key: &str, fits: fn(&Value) -> bool, wanted: &str| {
+        if let Some(value) = map.get(key).filter(|value| !fits(value)) {
+            errors.push(FieldError::type_invalid(
+                format!("{path}.{key}"),
+                value,
+                format!("must be {wanted}"),
+            ));
+        }
+    };
+    check("properties", Value::is_object, "an object");
+    check(
+        "additionalProperties",
+        |value| value.is_object() || value.is_boolean(),
+        "a schema or a boolean",
+    );
+    for key in [
+        "required",
+        "enum",
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "x-kubernetes-list-map-keys",
+    ] {
+        check(key, Value::is_array, "a list");
+    }
+    for key in [
+        "type",
+        "format",
+        "pattern",
+        "description",
+        "x-kubernetes-list-type",
+    ] {
+        check(key, Value::is_string, "a string");
     }
 }
 
