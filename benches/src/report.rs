@@ -111,29 +111,25 @@ pub fn table(rows: &[Row]) -> String {
         "workload",
         "metric",
         "ours",
-        "limit",
-        "ours/limit",
-        "naive",
-        "alternative",
+        "limit (ours/limit)",
+        "naive (ours/naive)",
+        "alternative (ours/alternative)",
         "line",
         "",
     ]);
     for row in rows {
-        let value =
-            |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| number(value, row.unit));
-        let alternative = match row.reference {
-            Some(reference) => format!("{} {}", row.reference_name, number(reference, row.unit)),
-            None => "–".to_owned(),
+        let compared = |other: Option<f64>| match (other, row.ratio(other)) {
+            (Some(other), Some(ratio)) => format!("{} ({ratio:.3})", number(other, row.unit)),
+            (Some(other), None) => number(other, row.unit),
+            (None, _) => "–".to_owned(),
         };
         table.add_row([
             row.workload.clone(),
             row.metric.to_owned(),
-            value(Some(row.ours)),
-            value(row.limit),
-            row.ratio(row.limit)
-                .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.3}")),
-            value(row.naive),
-            alternative,
+            number(row.ours, row.unit),
+            compared(row.limit),
+            compared(row.naive),
+            format!("{} {}", row.reference_name, compared(row.reference)),
             row.line.clone(),
             if row.pass {
                 "met".to_owned()
@@ -142,7 +138,7 @@ pub fn table(rows: &[Row]) -> String {
             },
         ]);
     }
-    for column in 2..=5 {
+    for column in 2..=4 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

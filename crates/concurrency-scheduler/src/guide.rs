@@ -86,7 +86,7 @@
 //! | "Why does it wait?" | per key | no | no | no |
 //! | Cost of a step | constant, plus log n for timers | constant | log n | grows with what is active |
 //!
-//! (client-go 0.36, controller-runtime 0.24, kube-runtime 5.0; read in their sources.)
+//! (As their sources were in 2026: client-go, controller-runtime 0.24, kube-runtime 5.0.)
 //!
 //! # Another runtime, a simulation
 //!

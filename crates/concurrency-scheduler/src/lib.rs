@@ -36,6 +36,9 @@
 //! `cargo run --example embed_scheduler` draws two classes side by side, `cargo run --example plain_tokio` is the least a
 //! program needs.
 
+// Time reaches the core as an argument; see clippy.toml for what is disallowed.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 mod config;
 mod driver;
 mod error;

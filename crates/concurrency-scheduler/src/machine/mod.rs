@@ -88,7 +88,7 @@ pub struct Request<K, J, W> {
     pub priority: Priority,
     /// Slots it takes, 1..=`max_concurrent`; more counts as `max_concurrent`, 0 as 1.
     pub weight: u32,
-    /// Index of a named bucket, from [`Machine::bucket`].
+    /// Index of a named bucket, from [`Machine::buckets`].
     pub bucket: Option<u16>,
     /// Where the final outcome goes.
     pub receipt: W,
