@@ -562,3 +562,39 @@ async fn events_show_in_describe_and_events() {
             .any(|one| one.user_agent.starts_with("kubectl"))
     );
 }
+
+#[test]
+fn the_program_writes_a_kubeconfig_and_serves() {
+    let kubeconfig = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("program.kubeconfig");
+    let program = || Command::new(env!("CARGO_BIN_EXE_kube-sandbox"));
+    let mut server = program()
+        .args(["--listen", "127.0.0.1:0", "--kubeconfig"])
+        .arg(&kubeconfig)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    has(
+        &lines.next().unwrap().unwrap(),
+        &["Kubernetes API https://127.0.0.1:"],
+    );
+    let output = Command::new(support::kubectl())
+        .arg("--kubeconfig")
+        .arg(&kubeconfig)
+        .args(["get", "ns"])
+        .output()
+        .unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    has(
+        &String::from_utf8(output.stdout).unwrap(),
+        &["default Active", "kube-system Active"],
+    );
+
+    let refused = program().args(["--listen", "0.0.0.0:0"]).output().unwrap();
+    assert!(!refused.status.success());
+    has(
+        &String::from_utf8(refused.stderr).unwrap(),
+        &["refusing to listen on 0.0.0.0:0: not a loopback address"],
+    );
+}
