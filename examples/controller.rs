@@ -2,6 +2,8 @@
 
 use alb_api::Client as AlbClient;
 use alb_controller::{Controller, Options};
+use std::io::IsTerminal;
+
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -56,7 +58,8 @@ async fn main() -> Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match cli.log {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

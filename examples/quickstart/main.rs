@@ -5,6 +5,7 @@ mod demo;
 mod hints;
 mod requests;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -42,6 +43,7 @@ async fn main() -> Result<std::process::ExitCode> {
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into()),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 
     let steps = Steps {
