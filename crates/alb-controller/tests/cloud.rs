@@ -281,6 +281,8 @@ async fn converge(client: &Client, certificates: &Certificates, wish: &Wish) -> 
     Ok(plan.steps.len())
 }
 
+type MakeFault = fn() -> Fault;
+
 /// Tries again, as the scheduler does.
 async fn arrive(client: &Client, certificates: &Certificates, wish: &Wish) {
     let mut last = None;
@@ -488,7 +490,7 @@ async fn every_scenario_survives_a_crash_at_every_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_call_survives_every_passing_error() {
     let certificates = Certificates::new();
-    let faults: [(&str, fn() -> Fault); 8] = [
+    let faults: [(&str, MakeFault); 8] = [
         ("lost answer", Fault::lost_response),
         ("no connection", Fault::disconnect),
         ("busy", || Fault::error(409, "IncorrectStatus.LoadBalancer")),
