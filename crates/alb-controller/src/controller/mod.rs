@@ -87,6 +87,7 @@ impl Controller {
             shared: self.shared.clone(),
             reports,
             cluster_id: self.options.cluster_id.clone(),
+            process: rand::random(),
             poll_interval: Duration::from_millis(self.options.poll_interval_ms),
         };
         let writer = worker.writer.clone();

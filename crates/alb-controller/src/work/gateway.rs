@@ -223,18 +223,20 @@ impl Worker {
 
     /// Scope of ClientTokens: a request that is repeated in one scope makes nothing new.
     ///
-    /// The first plan after a start gets the scope of the first plan of a controller that was killed before it could
-    /// see the answer, so that a create which is still under way is not repeated. Each later plan has a scope of its
-    /// own, and so has every plan once the AlbConfig knows another load balancer: what was deleted elsewhere can be
-    /// made again.
+    /// While the AlbConfig knows no load balancer, the first plan after each start has the same scope: a controller
+    /// that was killed before it saw the answer to its create does not make a second load balancer. Every other plan
+    /// has a scope of its own, so that what was deleted elsewhere can be made again.
     fn scope(&self, name: &Arc<str>, albconfig: &AlbConfig) -> String {
         let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
-        let known = status.and_then(|lb| lb.id.as_deref()).unwrap_or("none");
         let uid = albconfig.metadata.uid.as_deref().unwrap_or_default();
         let mut plans = self.shared.plans.entry(name.clone()).or_default();
         let number = *plans;
         *plans += 1;
-        format!("{uid}/{known}/{number}")
+        if number == 0 && status.is_none_or(|lb| lb.id.is_none()) {
+            format!("{uid}/first")
+        } else {
+            format!("{uid}/{:016x}/{number}", self.process)
+        }
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reports: mpsc::UnboundedSender<Report>,
     pub(crate) cluster_id: String,
+    /// Tells this process from others before and after it.
+    pub(crate) process: u64,
     pub(crate) poll_interval: Duration,
 }
 

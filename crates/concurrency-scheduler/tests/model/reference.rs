@@ -11,7 +11,7 @@ use proptest_state_machine::ReferenceStateMachine;
 
 use crate::{
     bucket::NaiveBucket,
-    steps::{BUCKET, CLASSES, End, How, Step, classes, step},
+    steps::{BUCKET, CLASSES, How, Step, classes, step},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

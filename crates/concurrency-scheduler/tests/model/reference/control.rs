@@ -2,7 +2,7 @@
 
 use concurrency_scheduler::{ClassConfig, FinalOutcome};
 
-use super::{Entry, Reference, State, Stop, ns};
+use super::{Entry, Reference, State, Stop};
 use crate::{bucket::NaiveBucket, steps::BUCKET};
 
 impl Reference {
