@@ -57,12 +57,15 @@ impl Kubernetes {
     }
 }
 
+/// How long a new kind may take to be served.
+const SERVED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Creates or updates objects, each by server-side apply, in the given order.
 ///
 /// # Errors
 /// Names the object that the API server refused, and why.
 pub async fn apply(client: &KubeClient, objects: &[Value]) -> Result<()> {
-    let mut discovery = Discovery::new(client.clone()).run_aggregated().await?;
+    let discovery = Discovery::new(client.clone()).run_aggregated().await?;
     for object in objects {
         let title = crate::manifests::title(object);
         let dynamic: DynamicObject = serde_json::from_value(object.clone())
@@ -72,12 +75,18 @@ pub async fn apply(client: &KubeClient, objects: &[Value]) -> Result<()> {
             .as_ref()
             .with_context(|| format!("{title} has no apiVersion and kind"))?;
         let gvk = kube::core::GroupVersionKind::try_from(types)?;
-        if discovery.resolve_gvk(&gvk).is_none() {
-            discovery = Discovery::new(client.clone()).run_aggregated().await?;
-        }
-        let Some((resource, capabilities)) = discovery.resolve_gvk(&gvk) else {
-            bail!("{title}: the API server does not know {}/{}", gvk.group, gvk.kind);
-        };
+        // A kind that was defined a moment ago takes the API server a while to serve.
+        let what = format!("{title}: the API server to serve {}/{}", gvk.group, gvk.kind);
+        let (resource, capabilities) = until(&what, SERVED_WITHIN, || async {
+            if let Some(known) = discovery.resolve_gvk(&gvk) {
+                return Ok(Some(known));
+            }
+            Ok(Discovery::new(client.clone())
+                .run_aggregated()
+                .await?
+                .resolve_gvk(&gvk))
+        })
+        .await?;
         let api: Api<DynamicObject> = if capabilities.scope == kube::discovery::Scope::Cluster {
             Api::all_with(client.clone(), &resource)
         } else {

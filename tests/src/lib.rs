@@ -326,8 +326,8 @@ impl Stack {
     /// What the API server refuses.
     pub async fn finish(mut self) -> Result<()> {
         use k8s_openapi::api::core::v1::Namespace;
-        use k8s_openapi::api::networking::v1::IngressClass;
-        use kube::api::DeleteParams;
+        use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+        use kube::api::{DeleteParams, ListParams};
 
         if matches!(self.kubernetes, Kubernetes::Cluster(_)) {
             let params = DeleteParams::default();
@@ -335,12 +335,25 @@ impl Stack {
                 Err(kube::Error::Api(status)) if !status.is_not_found() => Err(kube::Error::Api(status)),
                 _ => Ok(()),
             };
+            // No namespace controller runs on a bare API server, so its content does not go with the namespace.
+            let ingresses = kube::Api::<Ingress>::namespaced(self.kube.clone(), &self.name);
+            ingresses
+                .delete_collection(&params, &ListParams::default())
+                .await?;
             let namespaces = kube::Api::<Namespace>::all(self.kube.clone());
             gone(namespaces.delete(&self.name, &params).await.map(drop))?;
             let classes = kube::Api::<IngressClass>::all(self.kube.clone());
             gone(classes.delete(&self.name, &params).await.map(drop))?;
             let albconfigs = kube::Api::<albconfig_crd::AlbConfig>::all(self.kube.clone());
             gone(albconfigs.delete(&self.name, &params).await.map(drop))?;
+            // The controllers of other tests would take it for theirs; and only a controller lets it go.
+            if self.controller.is_none() {
+                self.start_controller().await?;
+            }
+            stack::until("the AlbConfig to go", LIMIT, || async {
+                Ok(albconfigs.get_opt(&self.name).await?.is_none().then_some(()))
+            })
+            .await?;
         }
         self.stop_controller().await
     }
