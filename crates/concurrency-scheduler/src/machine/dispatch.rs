@@ -150,9 +150,10 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
                 let lane = &mut self.lanes[lane_ix as usize];
                 lane.state = LaneState::Parked(bucket);
                 let class = &mut self.classes[lane.class as usize];
+                // Ranked, not at the back: a lane that waited for its key meanwhile is older than those parked before.
                 class.named[bucket as usize]
                     .parked
-                    .push_back(&mut self.lanes, lane_ix);
+                    .insert_ranked(&mut self.lanes, lane_ix);
             }
             Lacks::Nothing => {}
         }

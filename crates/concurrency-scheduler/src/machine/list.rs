@@ -35,10 +35,13 @@ impl List {
         self.insert_before(lanes, ix, NIL);
     }
 
-    /// Inserts behind all lanes whose rank is not higher. Meant for lanes that stood near the front before: walks from
-    /// there.
+    /// Inserts behind all lanes whose rank is not higher. At the back at once; otherwise it is meant for lanes that stood
+    /// near the front before, and walks from there.
     pub(crate) fn insert_ranked<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         let rank = lanes[ix as usize].rank();
+        if self.back == NIL || lanes[self.back as usize].rank() < rank {
+            return self.push_back(lanes, ix);
+        }
         let mut at = self.front;
         while at != NIL && lanes[at as usize].rank() < rank {
             at = lanes[at as usize].next;

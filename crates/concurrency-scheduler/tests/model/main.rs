@@ -14,24 +14,14 @@ mod reference;
 mod steps;
 mod under_test;
 
-use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
+use proptest::test_runner::{Config, FileFailurePersistence};
 use proptest_state_machine::prop_state_machine;
 use under_test::UnderTest;
-
-fn seed() -> RngSeed {
-    let seed = std::env::var("PROPTEST_RNG_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    RngSeed::Fixed(seed.unwrap_or(1))
-}
 
 prop_state_machine! {
     #![proptest_config(Config {
         cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400),
         max_shrink_iters: 20_000,
-        // The same histories on every run, so that a change is judged by what it changed. PROPTEST_RNG_SEED=N, or more
-        // PROPTEST_CASES, explores others.
-        rng_seed: seed(),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/model/regressions.txt"))),
         ..Config::default()
     })]
