@@ -29,10 +29,16 @@ async fn a_steady_state_makes_no_calls_and_a_resync_only_reads() -> Result<()> {
     stack.quiet(QUIET).await?;
 
     let before = stack.sim.calls().len();
+    let last = stack.sim.calls().last().expect("it has converged").time;
     stack::until("a resync", LIMIT, || async {
         Ok((stack.sim.calls().len() > before).then_some(()))
     })
     .await?;
+    let pause = stack.sim.calls()[before].time.duration_since(last);
+    assert!(
+        pause.as_secs() >= 7,
+        "the first call after convergence came after {pause:?}, before any resync was due"
+    );
     stack.quiet(QUIET).await?;
     let writes: Vec<_> = stack
         .sim
