@@ -29,18 +29,22 @@ fn object(key: u32) -> ConfigMap {
     object
 }
 
+/// A store that holds its objects, and has been told that these are all: the applier waits for that.
 fn store(keys: u32) -> reflector::Store<ConfigMap> {
     let (store, mut writer) = reflector::store();
+    writer.apply_watcher_event(&watcher::Event::Init);
     for key in 0..keys {
-        writer.apply_watcher_event(&watcher::Event::Apply(object(key)));
+        writer.apply_watcher_event(&watcher::Event::InitApply(object(key)));
     }
+    writer.apply_watcher_event(&watcher::Event::InitDone);
     store
 }
 
 /// Seconds until `keys` keys that take `duration` each are done, `slots` at once.
 pub(crate) async fn makespan(keys: u32, duration: Duration, slots: u16) -> f64 {
     let store = store(keys);
-    let queue = stream::iter((0..keys).map(|key| Ok::<_, Never>(ObjectRef::from(&object(key))))).boxed();
+    let queue = stream::iter((0..keys).map(|key| Ok::<_, Never>(ObjectRef::from(&object(key)))));
+    let queue = queue.chain(stream::pending()).boxed();
     let begun = Instant::now();
     let reconcile = move |_: Arc<ConfigMap>, _: Arc<()>| -> BoxFuture<'static, Result<Action, Never>> {
         // Spawned, as `Controller::run` does.
@@ -63,7 +67,8 @@ pub(crate) async fn makespan(keys: u32, duration: Duration, slots: u16) -> f64 {
         queue,
         config,
     );
-    applier.for_each(|_| async {}).await;
+    // The queue stays open, as a controller's does: the applier is done when every key was worked on.
+    applier.take(keys as usize).for_each(|_| async {}).await;
     begun.elapsed().as_secs_f64()
 }
 
