@@ -11,8 +11,8 @@ use alb_model::{
 use crate::annotations::{BackendSettings, Canary, Listen};
 use crate::endpoints::ServicePortRef;
 
-/// The host of a rule. Ordered as rules are: exact before wildcard before none, deeper wildcards first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The host of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostMatch {
     /// This host, lower-case.
     Exact(String),

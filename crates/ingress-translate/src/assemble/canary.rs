@@ -1,6 +1,6 @@
 //! Canaries join the path they belong to; then everything becomes rules in their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use alb_model::{
     Action, Condition, Direction, FixedResponse, Forward, KeyValue, Listener, Origin, Redirect, RedirectCode,
@@ -30,31 +30,35 @@ impl<'a> Assembly<'a> {
         let mut canaries = self.canaries(ingresses, &claims);
         let mut ranked = Vec::with_capacity(claims.len() + 1);
         for claim in &claims {
-            let on_it = canaries
-                .remove(&Slot::of(claim.rule, claim.is_default))
-                .unwrap_or_default();
-            if redirects(claim, listener) {
-                ranked.push(ranked_rule(claim, claim.rule.to_rule(), vec![]));
-                if let Some(last) = ranked.last_mut() {
-                    to_https(&mut last.rule);
-                }
-            } else {
-                ranked.extend(self.with_canaries(claim, on_it, listener));
+            if !self.fits_listener(claim, listener) {
+                continue;
             }
-        }
-        ranked.retain(|ranked| self.fits_listener(ranked, listener));
-        for claim in &claims {
             self.mark(claim, |served| {
                 served.listeners.insert(listener.key());
             });
+            if redirects(claim, listener) {
+                let mut redirect = ranked_rule(claim, claim.rule.to_rule(), vec![]);
+                to_https(&mut redirect.rule);
+                ranked.push(redirect);
+                continue;
+            }
+            match canaries.remove(&Slot::of(claim.rule, claim.is_default)) {
+                None => ranked.push(ranked_rule(claim, claim.rule.to_rule(), vec![])),
+                Some(mut on_it) => {
+                    on_it.retain(|(canary, _)| {
+                        self.fits_protocol(canary, listener) && self.fits_listener(canary, listener)
+                    });
+                    ranked.extend(self.with_canaries(claim, on_it, listener));
+                }
+            }
         }
         ranked.push(self.not_found(listener));
-        ranked.sort_by(|a, b| a.key.cmp(&b.key));
+        ranked.sort_by_key(|ranked| ranked.key);
 
         let (requests, responses): (Vec<_>, Vec<_>) = ranked
             .into_iter()
             .partition(|ranked| ranked.rule.direction == Direction::Request);
-        let guarded = guarded(&requests, self.settings.max_guard_rules);
+        let guarded = guarded(requests, self.settings.max_guard_rules);
         if guarded.omitted {
             let object = self.object.clone();
             let message = format!(
@@ -80,40 +84,64 @@ impl<'a> Assembly<'a> {
         ingresses: &[&'a Compiled],
         claims: &[Claim<'a>],
     ) -> HashMap<Slot<'a>, Vec<Candidate<'a>>> {
-        let bases: HashMap<Slot<'a>, &Claim<'a>> = claims
-            .iter()
-            .filter(|claim| claim.rule.valid)
-            .map(|claim| (Slot::of(claim.rule, claim.is_default), claim))
-            .collect();
         let mut found: HashMap<Slot<'a>, Vec<Candidate<'a>>> = HashMap::new();
-        for ingress in ingresses.iter().copied() {
-            let Some(by) = ingress.canary.as_ref().and_then(|canary| canary.by.as_ref()) else {
-                continue;
-            };
-            for rule in ingress.rules.iter().filter(|rule| rule.valid) {
+        let canaries = ingresses
+            .iter()
+            .copied()
+            .enumerate()
+            .filter_map(|(number, ingress)| {
+                let by = ingress.canary.as_ref()?.by.as_ref()?;
+                Some((number, ingress, by))
+            });
+        let mut canaries = canaries.peekable();
+        if canaries.peek().is_none() {
+            return found;
+        }
+        let valid = claims.iter().filter(|claim| claim.rule.valid);
+        let bases: HashSet<Slot<'a>> = valid
+            .map(|claim| Slot::of(claim.rule, claim.is_default))
+            .collect();
+        let mut repeated = Vec::new();
+        for (number, ingress, by) in canaries {
+            for (index, rule) in ingress.rules.iter().enumerate().filter(|(_, rule)| rule.valid) {
                 let slot = Slot::of(rule, false);
-                if bases.contains_key(&slot) {
-                    self.based.insert((ingress.object.clone(), rule.field.clone()));
-                    let claim = Claim {
-                        ingress,
-                        rule,
-                        is_default: false,
-                    };
-                    found.entry(slot).or_default().push((claim, by));
+                if !bases.contains(&slot) {
+                    continue;
+                }
+                let claim = Claim {
+                    ingress,
+                    rule,
+                    is_default: false,
+                    at: (number, index),
+                };
+                self.based.insert(claim.at);
+                let candidates = found.entry(slot).or_default();
+                match candidates.iter().find(|(other, _)| other.at.0 == number) {
+                    None => candidates.push((claim, by)),
+                    Some((first, _)) => repeated.push((claim, first.rule.field.clone())),
                 }
             }
+        }
+        for (claim, first) in repeated {
+            let message = format!("the same host and path stand in {first} already; remove one");
+            self.report(
+                Code::PathRepeated,
+                &claim.ingress.object,
+                claim.rule.field.clone(),
+                message,
+            );
         }
         found
     }
 
     /// Reports the paths of canaries that no other Ingress serves on any listener.
     pub(super) fn canaries_without_base(&mut self, ingresses: &[&Compiled]) {
-        for ingress in ingresses
-            .iter()
-            .filter(|i| i.canary.as_ref().is_some_and(|c| c.by.is_some()))
-        {
-            for rule in ingress.rules.iter().filter(|rule| rule.valid) {
-                if self.based.contains(&(ingress.object.clone(), rule.field.clone())) {
+        for (number, ingress) in ingresses.iter().enumerate() {
+            if ingress.canary.as_ref().is_none_or(|canary| canary.by.is_none()) {
+                continue;
+            }
+            for (index, rule) in ingress.rules.iter().enumerate().filter(|(_, rule)| rule.valid) {
+                if self.based.contains(&(number, index)) {
                     continue;
                 }
                 let message = format!(
@@ -137,7 +165,7 @@ impl<'a> Assembly<'a> {
         base: &Claim<'a>,
         canaries: Vec<Candidate<'a>>,
         listener: &Listener,
-    ) -> Vec<RankedRule> {
+    ) -> Vec<RankedRule<'a>> {
         let mut rules = Vec::new();
         let weighted: Vec<(Claim<'a>, u16)> = canaries
             .iter()
@@ -154,7 +182,10 @@ impl<'a> Assembly<'a> {
             ranked.key.canary = rank;
             rules.push(ranked);
         };
-        let mut by_cookie = 0;
+        let cookies = canaries
+            .iter()
+            .filter(|(_, by)| matches!(by, CanaryBy::Match { cookie: Some(_), .. }))
+            .count();
         for (claim, by) in &canaries {
             let CanaryBy::Match { header, cookie } = by else {
                 continue;
@@ -176,12 +207,11 @@ impl<'a> Assembly<'a> {
                 }
             }
             if let Some(name) = cookie {
-                by_cookie += 1;
                 let on = |value: &str| Condition::Cookie {
                     values: vec![KeyValue::new(name.clone(), value)],
                 };
                 by_match(1, claim, &claim.rule.actions, on("always"));
-                if !weighted.is_empty() || by_cookie > 1 {
+                if !weighted.is_empty() || cookies > 1 {
                     by_match(1, base, &base.rule.actions, on("never"));
                 }
             }
@@ -271,33 +301,33 @@ impl<'a> Assembly<'a> {
         joined
     }
 
-    /// Whether a rule can stand on a listener: a redirect may not lead back to where the request came.
-    fn fits_listener(&mut self, ranked: &RankedRule, listener: &Listener) -> bool {
-        if !ranked
-            .rule
-            .actions
-            .iter()
-            .any(|action| matches!(action, Action::Redirect(_)))
-        {
+    /// Whether a path can stand on a listener: a redirect may not lead back to where the request came.
+    fn fits_listener(&mut self, claim: &Claim<'a>, listener: &Listener) -> bool {
+        let is_redirect = matches!(claim.rule.actions.last(), Some(Action::Redirect(_)));
+        if !is_redirect || redirects(claim, listener) {
             return true;
         }
-        let violations = validate_rule_on(&ranked.rule, self.out.gateway.load_balancer.edition, listener);
+        let edition = self.out.gateway.load_balancer.edition;
+        let violations = validate_rule_on(&claim.rule.to_rule(), edition, listener);
         let errors = violations
             .iter()
             .filter(|v| v.severity == Severity::Error && v.code.starts_with("Redirect"));
         let mut fits = true;
         for violation in errors {
             fits = false;
-            if let Some(origin) = ranked.rule.origins.first() {
-                let message = format!("{} ({})", violation.message, violation.code);
-                self.report(Code::RuleInvalid, &origin.object, origin.field.clone(), message);
-            }
+            let message = format!("{} ({})", violation.message, violation.code);
+            self.report(
+                Code::RuleInvalid,
+                &claim.ingress.object,
+                claim.rule.field.clone(),
+                message,
+            );
         }
         fits
     }
 
     /// The last rule of a listener: 404 for what nothing else matches.
-    fn not_found(&self, listener: &Listener) -> RankedRule {
+    fn not_found(&self, listener: &Listener) -> RankedRule<'a> {
         let rule = Rule {
             conditions: vec![Condition::path(["/*"])],
             actions: vec![Action::FixedResponse(FixedResponse::default())],
@@ -308,20 +338,20 @@ impl<'a> Assembly<'a> {
             ..Rule::default()
         };
         RankedRule {
-            key: SortKey::last(self.object.clone()),
+            key: SortKey::last(),
             wildcard: None,
             rule,
         }
     }
 }
 
-fn ranked_rule(claim: &Claim<'_>, mut rule: Rule, more: Vec<Origin>) -> RankedRule {
+fn ranked_rule<'a>(claim: &Claim<'a>, mut rule: Rule, more: Vec<Origin>) -> RankedRule<'a> {
     let key = SortKey::of(claim);
     rule.origins = vec![origin(claim)];
     rule.origins
         .extend(more.into_iter().filter(|other| *other != origin(claim)));
     let wildcard = match (&claim.rule.host, &key.host_rank) {
-        (HostMatch::Wildcard(suffix), HostRank::Wildcard(_)) => Some(suffix.clone()),
+        (HostMatch::Wildcard(suffix), HostRank::Wildcard(_)) => Some(suffix.as_str()),
         _ => None,
     };
     RankedRule { key, wildcard, rule }

@@ -101,14 +101,14 @@ impl<'a> Assembly<'a> {
 
     /// Notes what became of a path.
     pub(super) fn mark(&mut self, claim: &Claim<'_>, note: impl FnOnce(&mut super::ServedRule)) {
-        let rules = self.out.served.get_mut(&claim.ingress.object);
-        if let Some(served) = rules.and_then(|rules| rules.iter_mut().find(|r| r.field == claim.rule.field)) {
+        let rules = self.served.get_mut(claim.at.0);
+        if let Some(served) = rules.and_then(|rules| rules.get_mut(claim.at.1)) {
             note(served);
         }
     }
 
     /// HTTPS servers stand behind HTTPS listeners only, gRPC servers behind HTTPS and QUIC ones.
-    fn fits_protocol(&mut self, claim: &Claim<'_>, listener: &Listener) -> bool {
+    pub(super) fn fits_protocol(&mut self, claim: &Claim<'_>, listener: &Listener) -> bool {
         if redirects(claim, listener) {
             return true;
         }

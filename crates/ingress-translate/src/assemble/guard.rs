@@ -20,19 +20,25 @@ pub(super) struct Guarded {
 }
 
 /// Puts guards among sorted rules, at most `max` of them. The last rule must be one that matches everything.
-pub(super) fn guarded(ranked: &[RankedRule], max: usize) -> Guarded {
+pub(super) fn guarded(ranked: Vec<RankedRule<'_>>, max: usize) -> Guarded {
+    if ranked.iter().all(|entry| entry.wildcard.is_none()) {
+        return Guarded {
+            rules: ranked.into_iter().map(|entry| entry.rule).collect(),
+            omitted: false,
+        };
+    }
     let mut out = Guarded {
         rules: Vec::with_capacity(ranked.len()),
         omitted: false,
     };
     let mut budget = max;
-    let every: Vec<&RankedRule> = ranked.iter().collect();
+    let every: Vec<&RankedRule<'_>> = ranked.iter().collect();
     emit(&every, None, &mut budget, &mut out);
     out
 }
 
 /// Appends rules; with a region, only for hosts of at least two labels before one of its suffixes.
-fn emit(ranked: &[&RankedRule], region: Option<&[String]>, budget: &mut usize, out: &mut Guarded) {
+fn emit(ranked: &[&RankedRule<'_>], region: Option<&[String]>, budget: &mut usize, out: &mut Guarded) {
     let mut at = 0;
     while at < ranked.len() {
         let entry = ranked[at];
@@ -57,12 +63,12 @@ fn emit(ranked: &[&RankedRule], region: Option<&[String]>, budget: &mut usize, o
                 .iter()
                 .take_while(|other| same_level(entry, other))
                 .count();
-        let run: Vec<&RankedRule> = ranked[at..end]
+        let run: Vec<&RankedRule<'_>> = ranked[at..end]
             .iter()
             .copied()
             .filter(|r| in_region(r, region))
             .collect();
-        let mut suffixes: Vec<String> = run.iter().filter_map(|r| r.wildcard.clone()).collect();
+        let mut suffixes: Vec<String> = run.iter().filter_map(|r| r.wildcard.map(str::to_owned)).collect();
         suffixes.dedup();
         for chunk in suffixes.chunks(chunk_size(&ranked[end..])) {
             emit(&ranked[end..], Some(chunk), budget, out);
@@ -85,14 +91,14 @@ fn push(rule: Rule, region: Option<&[String]>, budget: &mut usize, out: &mut Gua
     out.rules.push(rule);
 }
 
-fn same_level(a: &RankedRule, b: &RankedRule) -> bool {
+fn same_level(a: &RankedRule<'_>, b: &RankedRule<'_>) -> bool {
     a.wildcard.is_some() == b.wildcard.is_some()
         && (a.key.is_default, a.key.order, &a.key.host_rank)
             == (b.key.is_default, b.key.order, &b.key.host_rank)
 }
 
 /// How many wildcards a guard can hold, so that each copy stays within the limits of a rule.
-fn chunk_size(later: &[&RankedRule]) -> usize {
+fn chunk_size(later: &[&RankedRule<'_>]) -> usize {
     let everywhere = later.iter().filter(|entry| entry.key.host_rank == HostRank::Any);
     let entries = everywhere
         .map(|entry| limits::condition_entries(&entry.rule).max(limits::wildcard_entries(&entry.rule)));
@@ -111,8 +117,8 @@ fn is_deeper(host: &str, suffix: &str) -> bool {
 }
 
 /// Whether hosts of a wildcard rule lie in a region: a deeper suffix.
-fn in_region(entry: &RankedRule, region: Option<&[String]>) -> bool {
-    let (Some(region), Some(wildcard)) = (region, &entry.wildcard) else {
+fn in_region(entry: &RankedRule<'_>, region: Option<&[String]>) -> bool {
+    let (Some(region), Some(wildcard)) = (region, entry.wildcard) else {
         return true;
     };
     region
@@ -121,7 +127,7 @@ fn in_region(entry: &RankedRule, region: Option<&[String]>) -> bool {
 }
 
 /// The part of a rule that serves hosts of a region; `None` if there is none.
-fn restricted(entry: &RankedRule, region: &[String]) -> Option<Rule> {
+fn restricted(entry: &RankedRule<'_>, region: &[String]) -> Option<Rule> {
     let hosts: Vec<String> = match entry.key.host_rank {
         HostRank::Any => region.iter().map(|suffix| format!("*.*.{suffix}")).collect(),
         _ => {

@@ -9,7 +9,7 @@ mod load_balancer;
 mod placement;
 mod sorting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use alb_model::{
     Action, Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
@@ -72,27 +72,12 @@ pub fn assemble<'a>(
         albconfig,
         settings,
         object: ObjectRef::new("AlbConfig", "", name),
+        served: Vec::new(),
         based: BTreeSet::new(),
         out: Assembled::default(),
     };
     let listeners = assembly.albconfig();
-    for ingress in &ingresses {
-        let rules = ingress
-            .default_backend
-            .iter()
-            .chain(&ingress.rules)
-            .map(|rule| ServedRule {
-                field: rule.field.clone(),
-                host: rule.host.text(),
-                path: rule.path.text().to_owned(),
-                listeners: BTreeSet::new(),
-                lost_to: None,
-            });
-        assembly
-            .out
-            .served
-            .insert(ingress.object.clone(), rules.collect());
-    }
+    assembly.served = ingresses.iter().map(|ingress| unserved(ingress)).collect();
     assembly.missing_listeners(&ingresses, &listeners);
     for listener in listeners {
         assembly.listener(listener, &ingresses);
@@ -101,12 +86,26 @@ pub fn assemble<'a>(
     assembly.finish(&ingresses)
 }
 
+/// The paths of an Ingress before anything is known of them.
+fn unserved(ingress: &Compiled) -> Vec<ServedRule> {
+    let paths = placement::paths(ingress).map(|(rule, _)| ServedRule {
+        field: rule.field.clone(),
+        host: rule.host.text(),
+        path: rule.path.text().to_owned(),
+        listeners: BTreeSet::new(),
+        lost_to: None,
+    });
+    paths.collect()
+}
+
 struct Assembly<'a> {
     albconfig: &'a AlbConfig,
     settings: &'a Settings,
     object: ObjectRef,
+    /// By number of the Ingress, then of the path.
+    served: Vec<Vec<ServedRule>>,
     /// Paths of canaries that found the path they belong to, on any listener.
-    based: BTreeSet<(ObjectRef, String)>,
+    based: BTreeSet<(usize, usize)>,
     out: Assembled,
 }
 
@@ -245,7 +244,7 @@ impl<'a> Assembly<'a> {
             .iter()
             .flat_map(|listener| &listener.rules);
         let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(Action::server_groups));
-        let used: BTreeSet<&ServerGroupKey> = groups
+        let used: HashSet<&ServerGroupKey> = groups
             .filter_map(|group| match group {
                 ServerGroupRef::Managed(key) => Some(key),
                 ServerGroupRef::Id(_) => None,
@@ -262,6 +261,8 @@ impl<'a> Assembly<'a> {
             .map(|(key, backend)| (key.clone(), self.server_group(key, backend)))
             .collect();
         groups.insert(ServerGroupKey(PLACEHOLDER.into()), self.placeholder());
+        let objects = ingresses.iter().map(|ingress| ingress.object.clone());
+        self.out.served = objects.zip(self.served).collect();
         self.out.gateway.server_groups = groups;
         self.out.backends = backends;
         self.out.diagnostics.sort_by(|a, b| {

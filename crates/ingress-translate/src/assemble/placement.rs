@@ -4,7 +4,7 @@ use alb_model::ListenerProtocol;
 
 use crate::Settings;
 use crate::annotations::Listen;
-use crate::fragment::{Compiled, CompiledRule};
+use crate::fragment::{Compiled, CompiledRule, HostMatch};
 
 type ListenerKey = (u16, ListenerProtocol);
 
@@ -29,7 +29,7 @@ pub(super) fn wanted(ingress: &Compiled) -> Vec<ListenerKey> {
         None if *ssl_redirect => vec![HTTP, HTTPS],
         None if ingress.tls.is_empty() => vec![HTTP],
         None => {
-            let named = |rule: &&CompiledRule| !rule.host.text().is_empty();
+            let named = |rule: &&CompiledRule| rule.host != HostMatch::Any;
             let uncovered = ingress
                 .rules
                 .iter()
@@ -51,6 +51,14 @@ pub(super) struct Claim<'a> {
     pub(super) rule: &'a CompiledRule,
     /// `spec.defaultBackend`: it comes after all rules.
     pub(super) is_default: bool,
+    /// Number of the Ingress, oldest first, and of the path in it, the default backend first.
+    pub(super) at: (usize, usize),
+}
+
+/// The paths of an Ingress, the default backend first: each with whether it is that.
+pub(super) fn paths(ingress: &Compiled) -> impl Iterator<Item = (&CompiledRule, bool)> {
+    let default = ingress.default_backend.iter().map(|rule| (rule, true));
+    default.chain(ingress.rules.iter().map(|rule| (rule, false)))
 }
 
 /// The paths that belong on a listener, oldest Ingress first. Canaries follow the Ingress they belong to and are not
@@ -61,11 +69,10 @@ pub(super) fn placed<'a>(
     settings: &Settings,
 ) -> Vec<Claim<'a>> {
     let mut claims = Vec::new();
-    for ingress in ingresses
-        .iter()
-        .copied()
-        .filter(|ingress| ingress.canary.is_none())
-    {
+    for (number, ingress) in ingresses.iter().copied().enumerate() {
+        if ingress.canary.is_some() {
+            continue;
+        }
         let wanted = wanted(ingress);
         let explicit = ingress.listen.ports.is_some() || ingress.listen.ssl_redirect;
         let on_http_too = settings.tls_hosts_on_http && !explicit && key == HTTP;
@@ -73,7 +80,7 @@ pub(super) fn placed<'a>(
             continue;
         }
         let fits = |rule: &CompiledRule| {
-            if explicit || rule.host.text().is_empty() || ingress.tls.is_empty() {
+            if explicit || rule.host == HostMatch::Any || ingress.tls.is_empty() {
                 return true;
             }
             match key.1 {
@@ -81,18 +88,16 @@ pub(super) fn placed<'a>(
                 ListenerProtocol::Https | ListenerProtocol::Quic => in_tls(ingress, rule),
             }
         };
-        let default = ingress.default_backend.iter().map(|rule| (rule, true));
-        let rules = ingress.rules.iter().map(|rule| (rule, false));
-        claims.extend(
-            rules
-                .chain(default)
-                .filter(|(rule, _)| fits(rule))
-                .map(|(rule, is_default)| Claim {
+        for (index, (rule, is_default)) in paths(ingress).enumerate() {
+            if fits(rule) {
+                claims.push(Claim {
                     ingress,
                     rule,
                     is_default,
-                }),
-        );
+                    at: (number, index),
+                });
+            }
+        }
     }
     claims
 }

@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 
-use alb_model::{Condition, ObjectRef, Rule};
+use alb_model::{Condition, Rule};
 
 use super::placement::Claim;
 use crate::fragment::{HostMatch, PathMatch};
 
 /// Hosts of an entry, by how specific they are. The order of the variants is the order of rules.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum HostRank {
     /// Exact hosts only.
     Exact,
@@ -21,33 +21,32 @@ pub(super) enum HostRank {
 }
 
 /// What the order of rules depends on, most important first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SortKey {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SortKey<'a> {
     pub(super) is_default: bool,
     pub(super) order: u16,
     pub(super) host_rank: HostRank,
-    host: String,
+    host: &'a HostMatch,
     path_rank: (bool, Reverse<usize>),
-    path: PathMatch,
+    path: &'a PathMatch,
     /// Canaries by header (0) and by cookie (1) before the path they belong to (2).
     pub(super) canary: u8,
     conditions: Reverse<usize>,
-    created_s: i64,
-    object: ObjectRef,
-    field: String,
+    /// Age of the Ingress, then the place in it.
+    at: (usize, usize),
 }
 
 /// A rule with its place.
 #[derive(Clone, Debug)]
-pub(super) struct RankedRule {
-    pub(super) key: SortKey,
+pub(super) struct RankedRule<'a> {
+    pub(super) key: SortKey<'a>,
     /// Suffix of the host if it is a wildcard of one label.
-    pub(super) wildcard: Option<String>,
+    pub(super) wildcard: Option<&'a str>,
     pub(super) rule: Rule,
 }
 
-impl SortKey {
-    pub(super) fn of(claim: &Claim<'_>) -> Self {
+impl<'a> SortKey<'a> {
+    pub(super) fn of(claim: &Claim<'a>) -> Self {
         let rule = claim.rule;
         let is_pattern = |host: &String| host.contains(['*', '?']);
         let host_rank = match &rule.host {
@@ -60,53 +59,34 @@ impl SortKey {
             is_default: claim.is_default,
             order: claim.ingress.order,
             host_rank,
-            host: rule.host.text(),
+            host: &rule.host,
             path_rank: rule.path.rank(),
-            path: rule.path.clone(),
+            path: &rule.path,
             canary: 2,
             conditions: Reverse(rule.conditions.len()),
-            created_s: claim.ingress.created_s,
-            object: claim.ingress.object.clone(),
-            // Indexes of equal length would sort as text; those of different length must not.
-            field: padded(&rule.field),
+            at: claim.at,
         }
     }
-}
 
-impl SortKey {
     /// After everything else.
-    pub(super) fn last(object: ObjectRef) -> Self {
+    pub(super) fn last() -> Self {
+        static ANY: HostMatch = HostMatch::Any;
+        static ROOT: PathMatch = PathMatch::ROOT;
         Self {
             is_default: true,
             order: u16::MAX,
             host_rank: HostRank::Any,
-            host: String::new(),
-            path_rank: PathMatch::ROOT.rank(),
-            path: PathMatch::ROOT,
+            host: &ANY,
+            path_rank: ROOT.rank(),
+            path: &ROOT,
             canary: u8::MAX,
             conditions: Reverse(0),
-            created_s: i64::MAX,
-            object,
-            field: String::new(),
+            at: (usize::MAX, usize::MAX),
         }
     }
 }
 
-/// The field with its numbers padded, so that text order is number order.
-fn padded(field: &str) -> String {
-    let parts = field.split_inclusive(['[', ']']).map(|part| {
-        match part
-            .strip_suffix(']')
-            .and_then(|number| number.parse::<u32>().ok())
-        {
-            Some(number) => format!("{number:06}]"),
-            None => part.to_owned(),
-        }
-    });
-    parts.collect()
-}
-
-impl RankedRule {
+impl RankedRule<'_> {
     /// The values of its host condition; empty for every host.
     pub(super) fn hosts(&self) -> &[String] {
         self.rule

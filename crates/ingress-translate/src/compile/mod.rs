@@ -8,8 +8,8 @@ mod service;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
-    Action, Certificate, CertificateKey, Direction, Edition, FixedResponse, ObjectRef, Severity,
-    validate_rule,
+    Action, Certificate, CertificateKey, Direction, Edition, FixedResponse, ObjectRef, ServerGroupKey,
+    Severity, validate_rule,
 };
 use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressSpec};
@@ -19,6 +19,7 @@ use self::parse::{parse_host, parse_path};
 use self::per_service::{PerService, per_service};
 use crate::annotations::{self, Annotations, BackendSettings, Rewriting, Traffic};
 use crate::codes::Code;
+use crate::endpoints::ServicePortRef;
 use crate::fragment::{Compiled, CompiledRule, CompiledTls, HostMatch, PathMatch};
 use crate::target::object_ref;
 use crate::{Lookups, Settings};
@@ -56,6 +57,7 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
         traffic,
         backend,
         per_service,
+        resolved: BTreeMap::new(),
         out,
     };
     compiler.out.diagnostics = diagnostics;
@@ -80,6 +82,8 @@ struct Compiler<'a> {
     traffic: Traffic,
     backend: BackendSettings,
     per_service: BTreeMap<String, PerService>,
+    /// Server groups of Services and ports that were looked up already.
+    resolved: BTreeMap<String, BTreeMap<ServicePortRef, ServerGroupKey>>,
     out: Compiled,
 }
 

@@ -19,6 +19,9 @@ impl Compiler<'_> {
         port: &ServicePortRef,
         field: &str,
     ) -> Option<ServerGroupKey> {
+        if let Some(key) = self.resolved.get(name).and_then(|ports| ports.get(port)) {
+            return Some(key.clone());
+        }
         let namespace = self.namespace().to_owned();
         self.out
             .reads
@@ -36,8 +39,8 @@ impl Compiler<'_> {
             self.report(Code::ServiceNotFound, at("name"), message);
             return None;
         };
-        let spec = service.spec.clone().unwrap_or_default();
-        if spec.type_.as_deref() == Some("ExternalName") {
+        let spec = service.spec.as_ref();
+        if spec.and_then(|spec| spec.type_.as_deref()) == Some("ExternalName") {
             let message = format!(
                 "Service {namespace}/{name} is of type ExternalName, which has no endpoints; use one with endpoints"
             );
@@ -50,9 +53,9 @@ impl Compiler<'_> {
             .filter(|n| *n > 0);
         let Some(number) = number else {
             let ports: Vec<String> = spec
-                .ports
+                .and_then(|spec| spec.ports.as_deref())
+                .unwrap_or_default()
                 .iter()
-                .flatten()
                 .map(|p| {
                     p.name
                         .as_ref()
@@ -80,6 +83,8 @@ impl Compiler<'_> {
         };
         let key = backend.key();
         self.out.backends.insert(key.clone(), backend);
+        let ports = self.resolved.entry(name.to_owned()).or_default();
+        ports.insert(port.clone(), key.clone());
         Some(key)
     }
 
