@@ -3,6 +3,8 @@
 //! A rule is filed under its host values and, below those, under its path values. The index may name rules that do not
 //! match (all conditions are checked afterwards) but never leaves out one that does.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 
 use super::matcher::Matcher;
@@ -104,14 +106,14 @@ fn host_slots(matchers: &[Matcher]) -> Option<Vec<HostSlot<'_>>> {
 /// Where a rule is filed by its first path condition.
 struct PathSlots<'a> {
     exact: Vec<&'a str>,
-    prefixes: Vec<&'a str>,
+    prefixes: Vec<Cow<'a, str>>,
 }
 
 impl<'a> PathSlots<'a> {
     fn of(matchers: &'a [Matcher]) -> Self {
         let everything = Self {
             exact: Vec::new(),
-            prefixes: vec![""],
+            prefixes: vec![Cow::Borrowed("")],
         };
         let Some(values) = matchers.iter().find_map(|m| match m {
             Matcher::Path(values) => Some(values),
@@ -131,13 +133,13 @@ impl<'a> PathSlots<'a> {
                 _ => slots.prefixes.extend(value.literal_prefix()),
             }
         }
-        if slots.prefixes.contains(&"") {
+        if slots.prefixes.iter().any(|prefix| prefix.is_empty()) {
             return everything;
         }
-        for list in [&mut slots.exact, &mut slots.prefixes] {
-            list.sort_unstable();
-            list.dedup();
-        }
+        slots.exact.sort_unstable();
+        slots.exact.dedup();
+        slots.prefixes.sort_unstable();
+        slots.prefixes.dedup();
         slots
     }
 }
@@ -165,7 +167,7 @@ impl PathIndex {
             self.exact.entry((*exact).into()).or_default().push(position);
         }
         for prefix in &slots.prefixes {
-            self.building.entry((*prefix).into()).or_default().push(position);
+            self.building.entry((**prefix).into()).or_default().push(position);
         }
     }
 

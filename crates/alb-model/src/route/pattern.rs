@@ -1,6 +1,9 @@
 //! Value patterns: wildcards and regular expressions.
 
+use std::borrow::Cow;
+
 use regex::{Captures, Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 /// Memory a compiled expression may take. Values have at most 128 characters; only nested repetitions come near.
 const REGEX_SIZE_LIMIT_BYTES: usize = 1 << 20;
@@ -168,10 +171,10 @@ impl PathPattern {
     }
 
     /// What every matching path starts with; may be empty. `None` if nothing matches.
-    pub fn literal_prefix(&self) -> Option<&str> {
+    pub fn literal_prefix(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Wildcard(pattern) => Some(pattern.literal_prefix()),
-            Self::Regex(regex) => Some(anchored_prefix(regex.as_str())),
+            Self::Wildcard(pattern) => Some(Cow::Borrowed(pattern.literal_prefix())),
+            Self::Regex(regex) => Some(Cow::Owned(anchored_prefix(regex.as_str()))),
             Self::Invalid => None,
         }
     }
@@ -187,48 +190,23 @@ impl PathPattern {
 
 /// The literal after the `^` of an expression, if every match must start with it; otherwise nothing.
 ///
-/// Errs on the short side: an alternative outside of groups may match elsewhere, and where a class hides brackets and
-/// bars no attempt is made to tell.
-fn anchored_prefix(expression: &str) -> &str {
-    let Some(body) = expression.strip_prefix('^') else {
-        return "";
-    };
-    if has_outer_alternative(body) {
-        return "";
-    }
-    let end = body.find(is_meta).unwrap_or(body.len());
-    let (literal, rest) = body.split_at(end);
-    if rest.starts_with(['*', '?', '{']) {
-        // The last character may be missing from a match.
-        let last = literal.char_indices().next_back().map_or(0, |(at, _)| at);
-        return &literal[..last];
-    }
-    literal
-}
-
-fn is_meta(c: char) -> bool {
-    "\\.+*?()|[]{}^$".contains(c)
-}
-
-fn has_outer_alternative(expression: &str) -> bool {
-    if !expression.contains('|') {
-        return false;
-    }
-    if expression.contains('[') {
-        return true;
-    }
-    let (mut depth, mut escaped) = (0_usize, false);
-    for c in expression.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            '|' if depth == 0 => return true,
-            _ => {}
+/// Read from the parsed expression, where alternatives, repetitions, escapes and flags are already told apart.
+fn anchored_prefix(expression: &str) -> String {
+    let literal = |hir: Hir| {
+        let HirKind::Concat(parts) = hir.into_kind() else {
+            return None;
+        };
+        match (parts.first()?.kind(), parts.get(1)?.kind()) {
+            (HirKind::Look(Look::Start), HirKind::Literal(literal)) => {
+                String::from_utf8(literal.0.to_vec()).ok()
+            }
+            _ => None,
         }
-    }
-    false
+    };
+    regex_syntax::parse(expression)
+        .ok()
+        .and_then(literal)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -279,7 +257,11 @@ mod tests {
             ("^/foo", "/foo"),
             ("^/foo$", "/foo"),
             ("^/foo(/|$)(.*)", "/foo"),
-            ("^/foo+", "/foo"),
+            ("^/foo+", "/fo"),
+            ("^/+*", ""),
+            ("^/foo(?:o*)", "/foo"),
+            ("(?i)^/foo", "/"),
+            ("(?m)^/foo", ""),
             ("^/foo*", "/fo"),
             ("^/foo?", "/fo"),
             ("^/foo{0}", "/fo"),
@@ -287,8 +269,9 @@ mod tests {
             ("^/a|/b", ""),
             ("^/a(b|c)|/d", ""),
             (r"^/a\(b|c", ""),
-            ("^/a[|]b", ""),
-            (r"^/a\.html", "/a"),
+            ("^/a[|]b", "/a|b"),
+            ("^/a[bc]|d", ""),
+            (r"^/a\.html", "/a.html"),
             ("^", ""),
             ("^*", ""),
         ] {
