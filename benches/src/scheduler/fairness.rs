@@ -1,6 +1,12 @@
 //! B6 to B8 and B11: who has to wait for whom.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use concurrency_scheduler::{
     Attempt, BucketConfig, ClassConfig, ClassId, Mode, Outcome, Priority, Scheduler, SchedulerHandle,
@@ -245,6 +251,7 @@ fn b11() -> anyhow::Result<Vec<Row>> {
     let (elapsed, attempts, first_unchanged) = virtual_time(async move {
         let handle: Arc<std::sync::OnceLock<SchedulerHandle<u32, ()>>> = Arc::default();
         let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let listed = Arc::new(AtomicBool::new(false));
         let handler = {
             let (handle, order) = (Arc::clone(&handle), Arc::clone(&order));
             handler_fn(move |attempt: Attempt<u32, ()>| {
@@ -276,6 +283,11 @@ fn b11() -> anyhow::Result<Vec<Row>> {
         let scheduler = Scheduler::builder()
             .class(CHECK, slots(200))
             .class(LB, lb)
+            // As after a restart: nothing starts before the first list is in.
+            .gate({
+                let listed = Arc::clone(&listed);
+                move || listed.load(Relaxed)
+            })
             .spawn(handler)?;
         let scheduler = handle.get_or_init(|| scheduler);
         let begun = Instant::now();
@@ -294,6 +306,8 @@ fn b11() -> anyhow::Result<Vec<Row>> {
                 )?,
             );
         }
+        listed.store(true, Relaxed);
+        scheduler.recheck_gate();
         for ticket in &tickets {
             ticket.wait().await;
         }

@@ -147,6 +147,7 @@ impl<H: Handler> Driver<H> {
             }
             let wake_at = self.wake_at(now);
             poll_fn(|context| self.poll(context, wake_at, timer.as_mut(), &mut commands, &mut ends)).await;
+            self.gather(&mut ends).await;
         }
         self.close();
     }
@@ -190,8 +191,9 @@ impl<H: Handler> Driver<H> {
 
     fn command(&mut self, now: Timestamp, command: Command<H::Key, H::Job>) {
         match command {
-            Command::Submit(request) => {
+            Command::Submit(mut request) => {
                 let class = request.class;
+                request.receipt.trim();
                 self.handle(now, Event::Submit(request));
                 self.shared.taken_in(class, self.machine.queued(class));
             }
@@ -282,16 +284,14 @@ impl<H: Handler> Driver<H> {
     /// Child of the first submission's span; follows from those of the submissions that coalesced into it.
     fn attempt_span(&self, start: &Start<H::Key, H::Job>) -> Span {
         let receipts = self.machine.receipts(start.attempt);
-        let Some(first) = receipts.first() else {
+        let mut submissions = receipts.iter().filter_map(TicketReceipt::span);
+        let Some(first) = submissions.next() else {
             return Span::none();
         };
         let class = self.machine.class_name(start.class);
-        let span =
-            debug_span!(parent: first.span(), "attempt", %class, key = ?start.key, number = start.number);
-        if !span.is_disabled() {
-            for receipt in &receipts[1..] {
-                span.follows_from(receipt.span());
-            }
+        let span = debug_span!(parent: first, "attempt", %class, key = ?start.key, number = start.number);
+        for submission in submissions {
+            span.follows_from(submission);
         }
         span
     }
@@ -353,6 +353,20 @@ impl<H: Handler> Driver<H> {
             ready |= timer.poll(context).is_ready();
         }
         if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Lets attempts that end in this very moment do so, so that a burst of short ones costs one round of the driver
+    /// instead of one each. Attempts that take their time are not waited for.
+    async fn gather(&mut self, ends: &mut Vec<End>) {
+        if ends.is_empty() || self.running.len() <= ends.len() {
+            return;
+        }
+        tokio::task::yield_now().await;
+        while ends.len() < BATCH
+            && let Ok(end) = self.ends.try_recv()
+        {
+            ends.push(end);
+        }
     }
 
     /// Ends what is still in the channel and answers whoever waits for the drain.

@@ -28,7 +28,7 @@
 //! | G12 | Cancellation | Waiting: taken out. Running: told, given grace, aborted. The key is free once, and only when the attempt has ended |
 //! | G13 | Drain | Takes nothing in, lets running attempts end until the deadline, and hands everything else back |
 //! | G14 | Panics | A handler's panic ends its change. A panic of the scheduler itself ends the process |
-//! | G15 | Memory | Grows with keys that wait or run; nothing for others; a full queue refuses |
+//! | G15 | Memory | Grows with keys that wait or run; that of a peak is given back ten seconds after all is done; a full queue refuses |
 //! | G16 | Observability | Numbers per class, [a reason per key](crate::BlockedOn), spans from submission to attempts |
 //! | G17 | Determinism | The core is a function of state, event, time and seed |
 //!

@@ -10,7 +10,8 @@ use std::{
     },
 };
 
-use tokio::sync::{Notify, mpsc};
+use event_listener::Event;
+use tokio::sync::mpsc;
 use tracing::Span;
 
 use crate::{
@@ -26,8 +27,9 @@ struct Shared {
     /// Where the submission is, as [`EntryId::to_bits`].
     location: AtomicU64,
     outcome: OnceLock<FinalOutcome>,
-    ended: Notify,
-    span: Span,
+    ended: Event,
+    /// `None` if nobody subscribes to it.
+    span: Option<Box<Span>>,
 }
 
 /// A submission that was taken in. Await it for the [`FinalOutcome`], cancel it, or drop it: dropping does not cancel.
@@ -47,15 +49,15 @@ impl<K, J> Ticket<K, J> {
             id,
             location: AtomicU64::new(u64::MAX),
             outcome: OnceLock::new(),
-            ended: Notify::new(),
-            span,
+            ended: Event::new(),
+            span: (!span.is_disabled()).then(|| Box::new(span)),
         });
         (
             Self {
                 shared: Arc::clone(&shared),
                 commands,
             },
-            TicketReceipt(shared),
+            TicketReceipt(Some(shared)),
         )
     }
 
@@ -72,7 +74,11 @@ impl<K, J> Ticket<K, J> {
     /// Waits for the final outcome. Cancel safe; may be asked again, and by several at once.
     pub async fn wait(&self) -> FinalOutcome {
         loop {
-            let ended = self.shared.ended.notified();
+            if let Some(outcome) = self.shared.outcome.get() {
+                return outcome.clone();
+            }
+            // Listens before it looks again, so that no end is missed.
+            let ended = self.shared.ended.listen();
             if let Some(outcome) = self.shared.outcome.get() {
                 return outcome.clone();
             }
@@ -123,9 +129,10 @@ impl Locator {
     }
 }
 
-/// The machine's end of a ticket. Whatever happens to it, the ticket gets an outcome.
+/// The machine's end of a ticket. Whatever happens to it, the ticket gets an outcome. Empty once nobody can ask for
+/// that outcome any more and no span hangs on it: most tickets are dropped at once, and need no memory then.
 #[derive(Debug)]
-pub(crate) struct TicketReceipt(Arc<Shared>);
+pub(crate) struct TicketReceipt(Option<Arc<Shared>>);
 
 impl TicketReceipt {
     pub(crate) fn end(self, outcome: FinalOutcome) {
@@ -133,34 +140,47 @@ impl TicketReceipt {
     }
 
     fn set(&self, outcome: FinalOutcome) {
-        if self.0.outcome.set(outcome).is_ok() {
-            self.0.ended.notify_waiters();
+        if let Some(shared) = &self.0
+            && shared.outcome.set(outcome).is_ok()
+        {
+            shared.ended.notify(usize::MAX);
         }
     }
 
-    pub(crate) fn span(&self) -> &Span {
-        &self.0.span
+    /// Span of the submission.
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.0.as_ref().and_then(|shared| shared.span.as_deref())
+    }
+
+    /// Gives memory up that nobody will look at.
+    pub(crate) fn trim(&mut self) {
+        if self.is_abandoned() && self.span().is_none() {
+            self.0 = None;
+        }
     }
 }
 
 impl Drop for TicketReceipt {
     fn drop(&mut self) {
-        if self.0.outcome.get().is_none() {
-            self.set(FinalOutcome::Lost);
-        }
+        self.set(FinalOutcome::Lost);
     }
 }
 
 impl Receipt for TicketReceipt {
+    /// Zero, which is no ticket's number, when nobody can name it any more.
     fn id(&self) -> u64 {
-        self.0.id
+        self.0.as_ref().map_or(0, |shared| shared.id)
     }
 
     fn is_abandoned(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        self.0
+            .as_ref()
+            .is_none_or(|shared| Arc::strong_count(shared) == 1)
     }
 
     fn located(&self, entry: EntryId) {
-        self.0.location.store(entry.to_bits(), Relaxed);
+        if let Some(shared) = &self.0 {
+            shared.location.store(entry.to_bits(), Relaxed);
+        }
     }
 }

@@ -40,6 +40,10 @@ impl Budget {
     }
 
     fn refill(&mut self, now: Timestamp) {
+        if self.level == self.capacity {
+            self.updated = now;
+            return;
+        }
         let elapsed = u128::from(nanos(now.since(self.updated)));
         self.updated = now;
         if self.level < self.capacity {

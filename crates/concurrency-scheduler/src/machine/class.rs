@@ -10,6 +10,7 @@ use super::{
     ring::{Order, Ring},
     stats::Counters,
     table::Table,
+    time::nanos,
 };
 use crate::{ClassConfig, ClassId};
 
@@ -17,6 +18,8 @@ use crate::{ClassConfig, ClassId};
 pub(crate) struct Class {
     pub(crate) name: ClassId,
     pub(crate) config: ClassConfig,
+    /// `config.age_after` in nanoseconds, which every start needs.
+    age_after: u64,
     pub(crate) table: Table,
     pub(crate) ring: Ring,
     pub(crate) bucket: Bucket,
@@ -93,6 +96,7 @@ impl Class {
             stall: None,
             counters: Counters::default(),
             config: ClassConfig::default(),
+            age_after: 0,
         };
         class.configure(config, now);
         class
@@ -121,6 +125,7 @@ impl Class {
                 }),
             }
         }
+        self.age_after = nanos(config.age_after);
         self.config = config;
     }
 
@@ -162,7 +167,7 @@ impl Class {
     pub(crate) fn order(&self, now: Timestamp) -> Order {
         Order {
             policy: self.config.policy,
-            age_after: self.config.age_after,
+            age_after: self.age_after,
             now,
         }
     }

@@ -1,7 +1,5 @@
 //! What an operator or an embedder does to a running machine: cancel, reconfigure, drain.
 
-use std::hash::BuildHasher;
-
 use super::{
     Action, AttemptId, EntryId, Key, Left, Machine, Receipt, Timestamp,
     ended::report,
@@ -51,8 +49,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         key: &K,
         actions: &mut Vec<Action<K, J, W>>,
     ) {
-        let hash = self.hasher.hash_one(key);
-        let Some(lane_ix) = self.find_lane(class, hash, key) else {
+        let tag = self.tag(key);
+        let Some(lane_ix) = self.find_lane(class, tag, key) else {
             return;
         };
         let mut at = self.lanes[lane_ix as usize].tail;
@@ -77,8 +75,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             }
             return;
         }
-        let only = lane.len == 1;
-        let backs_off = matches!(lane.state, LaneState::Backoff(_) | LaneState::Budget);
+        let only = lane.len() == 1;
+        let backs_off = matches!(lane.state, LaneState::Backoff | LaneState::Budget);
         if is_head && (only || backs_off) {
             self.unlink(lane_ix);
         }
@@ -144,7 +142,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
                 self.unlink(lane_ix);
             }
             let keep = u32::from(running);
-            while self.lanes[lane_ix as usize].len > keep {
+            while self.lanes[lane_ix as usize].len() > keep {
                 let first = self.lanes[lane_ix as usize].head;
                 let entry = if running {
                     self.entries[first as usize].next

@@ -122,7 +122,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         }
         let lock = class
             .domain
-            .and_then(|domain| self.locks.find(domain, lane.hash, &lane.key));
+            .and_then(|domain| self.locks.find(domain, lane.tag, &lane.key));
         match lock.map(|lock| (lock, &self.locks.slab[lock as usize])) {
             Some((ix, lock)) if lock.holder != NIL || lock.kept_for != lane_ix => Lacks::Lock(ix),
             _ => Lacks::Nothing,
@@ -168,7 +168,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let class = &mut self.classes[lane.class as usize];
         let entry = &mut self.entries[lane.head as usize];
         if let Some(domain) = class.domain {
-            lane.lock = self.locks.hold(domain, lane.hash, &lane.key, lane_ix);
+            lane.lock = self.locks.hold(domain, lane.tag, &lane.key, lane_ix);
         }
         let taken = class.bucket.take(now);
         debug_assert!(taken, "the class's token was there");
@@ -193,10 +193,10 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         }
         entry.attempts += 1;
         let first_start = !std::mem::replace(&mut entry.started, true);
+        entry.since = now;
         lane.state = LaneState::Running;
         lane.since = now;
         lane.order = order;
-        lane.started = now;
         class.running.push_back(&mut self.lanes, lane_ix);
         class.running_attempts += 1;
         self.running += 1;

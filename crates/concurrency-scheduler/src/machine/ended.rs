@@ -66,7 +66,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let class = &mut self.classes[lane.class as usize];
         class.running_attempts -= 1;
         class.used -= std::mem::take(&mut lane.held);
-        class.counters.run_time.record(now.since(lane.started));
+        let started = self.entries[lane.head as usize].since;
+        class.counters.run_time.record(now.since(started));
         // In no list until somebody puts it into one.
         lane.state = LaneState::Aborting(Stop::Cancelled);
         let lock = std::mem::replace(&mut lane.lock, NIL);
@@ -110,7 +111,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         if let Ended::Returned(outcome) = &ended {
             if let Outcome::Throttled { .. } = outcome {
                 class.counters.throttled += 1;
-                bucket.throttled(lane.started, now);
+                bucket.throttled(entry.since, now);
             } else {
                 bucket.accepted(now);
             }
@@ -198,7 +199,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let sequence = self.next_sequence();
         let lane = &mut self.lanes[lane_ix as usize];
         lane.since = now.after(delay);
-        lane.state = LaneState::Backoff(sequence);
+        lane.order = sequence;
+        lane.state = LaneState::Backoff;
         self.classes[lane.class as usize].backing_off += 1;
         self.timers.insert((lane.since, sequence, lane_ix));
     }
@@ -254,7 +256,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         (newer.attempts, newer.failures, newer.throttles) =
             (failed.attempts, failed.failures, failed.throttles);
         newer.on_budget = failed.on_budget;
-        newer.submitted = failed.submitted;
+        newer.since = failed.since;
         let id = EntryId {
             ix: next,
             generation: newer.generation,
@@ -279,7 +281,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         }
         let entry = self.entries.remove(entry_ix as usize);
         let lane = &mut self.lanes[entry.lane as usize];
-        lane.len -= 1;
         lane.levels[entry.level as usize] -= 1;
         match entry.prev {
             NIL => lane.head = entry.next,
@@ -288,9 +289,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         match entry.next {
             NIL => lane.tail = entry.prev,
             next => self.entries[next as usize].prev = entry.prev,
-        }
-        if self.entries.is_empty() && self.entries.capacity() > 1024 {
-            self.entries = slab::Slab::new();
         }
         entry
     }
@@ -327,16 +325,13 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     pub(super) fn remove_lane(&mut self, lane_ix: Ix) {
         self.forfeit(lane_ix);
         let Self { lanes, classes, .. } = self;
-        let (hash, class) = (lanes[lane_ix as usize].hash, lanes[lane_ix as usize].class);
+        let (tag, class) = (lanes[lane_ix as usize].tag, lanes[lane_ix as usize].class);
         let class = &mut classes[class as usize];
-        class.table.remove(hash, lane_ix, |ix| lanes[ix as usize].hash);
+        class.table.remove(tag, lane_ix);
         if class.passed.is_some_and(|(passed, _)| passed == lane_ix) {
             class.passed = None;
         }
         lanes.remove(lane_ix as usize);
-        if lanes.is_empty() && lanes.capacity() > 1024 {
-            *lanes = slab::Slab::new();
-        }
     }
 
     /// Gives up a lock that is kept for this lane.

@@ -1,6 +1,6 @@
 //! Questions: how much is there, how is a class doing, why does a key wait.
 
-use std::{collections::BTreeMap, hash::BuildHasher};
+use std::collections::BTreeMap;
 
 use super::{ClassStats, Key, Machine, Receipt, Timestamp, lane::LaneState, list::NIL};
 use crate::{BlockedOn, ClassConfig, ClassId};
@@ -70,7 +70,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             oldest_age: if oldest == NIL {
                 Default::default()
             } else {
-                now.since(self.entries[oldest as usize].submitted)
+                now.since(self.entries[oldest as usize].since)
             },
             rate_per_s: class.bucket.rate_per_s(),
             retry_budget_left: class.budget.left(now),
@@ -79,19 +79,19 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
 
     /// Why a key of a class does not start right now; `None` if nothing of it is known.
     pub fn blocked_on(&mut self, class_ix: u16, key: &K, now: Timestamp) -> Option<BlockedOn> {
-        let hash = self.hasher.hash_one(key);
-        let lane_ix = self.find_lane(class_ix, hash, key)?;
+        let tag = self.tag(key);
+        let lane_ix = self.find_lane(class_ix, tag, key)?;
         let lane = &self.lanes[lane_ix as usize];
         let class = &mut self.classes[class_ix as usize];
         let closed = !self.gate_open || self.draining || class.config.paused;
         Some(match lane.state {
-            LaneState::Running | LaneState::Stopping(_) | LaneState::Aborting(_) if lane.len == 1 => {
+            LaneState::Running | LaneState::Stopping(_) | LaneState::Aborting(_) if lane.len() == 1 => {
                 BlockedOn::Nothing
             }
             LaneState::Running | LaneState::Stopping(_) | LaneState::Aborting(_) => BlockedOn::Key {
                 held_by: class.name.clone(),
             },
-            LaneState::Backoff(_) => BlockedOn::Backoff {
+            LaneState::Backoff => BlockedOn::Backoff {
                 for_at_least: lane.since.since(now),
                 attempts: self.entries[lane.head as usize].attempts,
             },

@@ -10,6 +10,7 @@ use super::{
     lane::{Entry, Lane, LaneState, Receipts},
     list::{Ix, NIL},
     ring::ListKey,
+    table::Tag,
 };
 use crate::{FinalOutcome, Mode, Policy};
 
@@ -30,8 +31,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             });
             return;
         }
-        let hash = self.hasher.hash_one(&request.key);
-        let lane = self.find_lane(request.class, hash, &request.key);
+        let tag = self.tag(&request.key);
+        let lane = self.find_lane(request.class, tag, &request.key);
         let request = match lane {
             Some(lane) => match self.coalesce(now, lane, request) {
                 Ok(()) => return,
@@ -49,12 +50,12 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             return;
         }
         class.counters.submitted += 1;
-        let lane = lane.unwrap_or_else(|| self.new_lane(request.class, hash, request.key));
+        let lane = lane.unwrap_or_else(|| self.new_lane(request.class, tag, request.key));
         let entry = Entry {
             job: request.job,
             mode: request.mode,
             receipts: Receipts::One(request.receipt),
-            submitted: now,
+            since: now,
             generation: 0,
             lane,
             prev: NIL,
@@ -73,18 +74,19 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         self.append(now, lane, entry);
     }
 
-    pub(super) fn find_lane(&self, class: u16, hash: u64, key: &K) -> Option<Ix> {
-        self.classes[class as usize]
-            .table
-            .find(hash, |ix| self.lanes[ix as usize].key == *key)
+    pub(super) fn tag(&self, key: &K) -> Tag {
+        Tag::of(self.hasher.hash_one(key))
     }
 
-    fn new_lane(&mut self, class: u16, hash: u64, key: K) -> Ix {
-        let ix = self.lanes.insert(Lane::new(key, hash, class)) as Ix;
-        let lanes = &self.lanes;
+    pub(super) fn find_lane(&self, class: u16, tag: Tag, key: &K) -> Option<Ix> {
         self.classes[class as usize]
             .table
-            .insert(hash, ix, |ix| lanes[ix as usize].hash);
+            .find(tag, |ix| self.lanes[ix as usize].key == *key)
+    }
+
+    fn new_lane(&mut self, class: u16, tag: Tag, key: K) -> Ix {
+        let ix = self.lanes.insert(Lane::new(key, tag, class)) as Ix;
+        self.classes[class as usize].table.insert(tag, ix);
         ix
     }
 
@@ -94,8 +96,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let level = entry.level;
         let lane = &mut self.lanes[lane_ix as usize];
         entry.prev = lane.tail;
-        let was_empty = lane.len == 0;
-        lane.len += 1;
+        let was_empty = lane.tail == NIL;
         lane.levels[level as usize] += 1;
         let tail = lane.tail;
         let id = EntryId {
@@ -162,7 +163,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         if tail.attempts > 0 && class.config.retry.reset_backoff_on_new {
             (tail.attempts, tail.failures, tail.throttles) = (0, 0, 0);
             tail.on_budget = false;
-            if matches!(lane.state, LaneState::Backoff(_) | LaneState::Budget) {
+            if matches!(lane.state, LaneState::Backoff | LaneState::Budget) {
                 self.unlink(lane_ix);
                 self.enqueue(now, lane_ix);
                 return Ok(());
@@ -191,7 +192,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let lane = &self.lanes[lane_ix as usize];
         let backlog = match self.classes[lane.class as usize].config.policy {
             Policy::Fair => 0,
-            Policy::LongestBacklogFirst => lane.len,
+            Policy::LongestBacklogFirst => lane.len(),
         };
         ListKey {
             level: lane.level(),
@@ -258,8 +259,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
                 locks.slab[lock as usize].waiters.remove(lanes, lane_ix);
                 class.locked -= 1;
             }
-            LaneState::Backoff(sequence) => {
-                timers.remove(&(lane.since, sequence, lane_ix));
+            LaneState::Backoff => {
+                timers.remove(&(lane.since, lane.order, lane_ix));
                 class.backing_off -= 1;
             }
             LaneState::Budget => {

@@ -5,6 +5,7 @@ use crate::{Mode, machine::Timestamp, submission::LEVELS};
 use super::{
     list::{Ix, NIL},
     ring::ListKey,
+    table::Tag,
 };
 
 /// The caller's handle on a submission: whatever it needs to pass the final outcome on.
@@ -104,7 +105,8 @@ pub(crate) struct Entry<J, W> {
     pub(crate) job: J,
     pub(crate) mode: Mode<J>,
     pub(crate) receipts: Receipts<W>,
-    pub(crate) submitted: Timestamp,
+    /// When it was submitted, until it starts for the first time; then when its last attempt started.
+    pub(crate) since: Timestamp,
     pub(crate) generation: u32,
     pub(crate) lane: Ix,
     /// Neighbours in the lane.
@@ -140,8 +142,8 @@ pub(crate) enum LaneState {
     Parked(u16),
     /// Among the waiters of the lock of its key domain.
     Locked(Ix),
-    /// In the timer, with this sequence number; due at `since`.
-    Backoff(u64),
+    /// In the timer; due at `since`, in the sequence of `order`.
+    Backoff,
     /// In its class's list of retries that wait for budget.
     Budget,
     /// In its class's list of running attempts, since `since`.
@@ -155,13 +157,11 @@ pub(crate) enum LaneState {
 #[derive(Debug)]
 pub(crate) struct Lane<K> {
     pub(crate) key: K,
-    pub(crate) hash: u64,
+    pub(crate) tag: Tag,
     /// Since when it is in its state; see [`LaneState`].
     pub(crate) since: Timestamp,
     /// Breaks ties of `since`: smaller was earlier. Also tells attempts of the lane apart.
     pub(crate) order: u64,
-    /// When the running attempt started, while there is one.
-    pub(crate) started: Timestamp,
     pub(crate) state: LaneState,
     /// The list of its ring it stands in, while it is in one.
     pub(crate) list: ListKey,
@@ -170,7 +170,6 @@ pub(crate) struct Lane<K> {
     /// First and last entry. While an attempt runs, the first is the one it works on.
     pub(crate) head: Ix,
     pub(crate) tail: Ix,
-    pub(crate) len: u32,
     /// Entries of each priority.
     pub(crate) levels: [u32; LEVELS],
     /// Lock of the key domain that this lane holds.
@@ -183,20 +182,18 @@ pub(crate) struct Lane<K> {
 }
 
 impl<K> Lane<K> {
-    pub(crate) fn new(key: K, hash: u64, class: u16) -> Self {
+    pub(crate) fn new(key: K, tag: Tag, class: u16) -> Self {
         Self {
             key,
-            hash,
+            tag,
             since: Timestamp::ZERO,
             order: 0,
-            started: Timestamp::ZERO,
             state: LaneState::Ready,
             list: ListKey::default(),
             prev: NIL,
             next: NIL,
             head: NIL,
             tail: NIL,
-            len: 0,
             levels: [0; LEVELS],
             lock: NIL,
             bypassed: 0,
@@ -207,6 +204,11 @@ impl<K> Lane<K> {
 
     pub(crate) fn rank(&self) -> (Timestamp, u64) {
         (self.since, self.order)
+    }
+
+    /// Number of its entries.
+    pub(crate) fn len(&self) -> u32 {
+        self.levels.iter().sum()
     }
 
     /// Best priority of its entries.

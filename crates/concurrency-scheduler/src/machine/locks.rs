@@ -8,13 +8,13 @@ use slab::Slab;
 
 use super::{
     list::{Ix, List, NIL},
-    table::Table,
+    table::{Table, Tag},
 };
 
 #[derive(Debug)]
 pub(crate) struct Lock<K> {
     pub(crate) key: K,
-    pub(crate) hash: u64,
+    pub(crate) tag: Tag,
     pub(crate) domain: u16,
     pub(crate) holder: Ix,
     /// While nobody holds it, the one lane that may.
@@ -38,16 +38,16 @@ impl<K> Default for Locks<K> {
 }
 
 impl<K: Eq + Clone> Locks<K> {
-    pub(crate) fn find(&self, domain: u16, hash: u64, key: &K) -> Option<Ix> {
-        self.table.find(mix(hash, domain), |ix| {
+    pub(crate) fn find(&self, domain: u16, tag: Tag, key: &K) -> Option<Ix> {
+        self.table.find(tag.in_domain(domain), |ix| {
             let lock = &self.slab[ix as usize];
             lock.domain == domain && lock.key == *key
         })
     }
 
     /// Makes `holder` the holder of the key's lock.
-    pub(crate) fn hold(&mut self, domain: u16, hash: u64, key: &K, holder: Ix) -> Ix {
-        if let Some(ix) = self.find(domain, hash, key) {
+    pub(crate) fn hold(&mut self, domain: u16, tag: Tag, key: &K, holder: Ix) -> Ix {
+        if let Some(ix) = self.find(domain, tag, key) {
             let lock = &mut self.slab[ix as usize];
             lock.holder = holder;
             lock.kept_for = NIL;
@@ -55,32 +55,29 @@ impl<K: Eq + Clone> Locks<K> {
         }
         let lock = Lock {
             key: key.clone(),
-            hash,
+            tag,
             domain,
             holder,
             kept_for: NIL,
             waiters: List::default(),
         };
         let ix = self.slab.insert(lock) as Ix;
-        let slab = &self.slab;
-        self.table.insert(mix(hash, domain), ix, |ix| {
-            mix(slab[ix as usize].hash, slab[ix as usize].domain)
-        });
+        self.table.insert(tag.in_domain(domain), ix);
         ix
     }
 
     /// Forgets the lock.
     pub(crate) fn remove(&mut self, ix: Ix) {
-        let lock = &self.slab[ix as usize];
-        let hash = mix(lock.hash, lock.domain);
-        let slab = &self.slab;
-        self.table.remove(hash, ix, |ix| {
-            mix(slab[ix as usize].hash, slab[ix as usize].domain)
-        });
-        self.slab.remove(ix as usize);
+        let lock = self.slab.remove(ix as usize);
+        self.table.remove(lock.tag.in_domain(lock.domain), ix);
     }
 }
 
-fn mix(hash: u64, domain: u16) -> u64 {
-    hash ^ (u64::from(domain) << 32)
+impl<K> Locks<K> {
+    /// Gives the memory back if there is no lock.
+    pub(crate) fn release(&mut self) {
+        if self.slab.is_empty() {
+            *self = Self::default();
+        }
+    }
 }

@@ -243,6 +243,8 @@ pub struct Machine<K, J, W> {
     /// Class to ask first for the next start.
     turn: usize,
     running: u32,
+    /// Since when there is nothing to do, once that was noticed.
+    idle_since: Option<Timestamp>,
     gate_open: bool,
     draining: bool,
 }
@@ -290,6 +292,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             generation: 0,
             turn: 0,
             running: 0,
+            idle_since: None,
             gate_open: true,
             draining: false,
         })

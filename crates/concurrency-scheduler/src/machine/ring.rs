@@ -5,7 +5,7 @@
 //! user's change goes before a resync, and a resync that waited long enough goes before a user's change that came
 //! later: nobody starves, and no clock has to move lanes around.
 
-use std::{cmp::Reverse, time::Duration};
+use std::cmp::Reverse;
 
 use slab::Slab;
 
@@ -35,18 +35,21 @@ pub(crate) struct Ring {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     pub(crate) policy: Policy,
-    pub(crate) age_after: Duration,
+    /// Nanoseconds.
+    pub(crate) age_after: u64,
     pub(crate) now: Timestamp,
 }
 
 /// Smaller goes first.
-pub(crate) type Rank = (Reverse<u32>, Timestamp, u64);
+pub(crate) type Rank = (Reverse<u32>, u64, u64);
 
 impl Order {
     fn rank<K>(self, key: ListKey, lane: &Lane<K>) -> Rank {
-        let deadline = lane.since.after(self.age_after * u32::from(key.level));
+        let since = lane.since.as_nanos();
+        let deadline = since.saturating_add(self.age_after.saturating_mul(u64::from(key.level)));
+        let overdue = since.saturating_add(self.age_after.saturating_mul(3));
         let backlog = match self.policy {
-            Policy::LongestBacklogFirst if self.now < lane.since.after(self.age_after * 3) => key.backlog,
+            Policy::LongestBacklogFirst if self.now.as_nanos() < overdue => key.backlog,
             _ => u32::MAX,
         };
         (Reverse(backlog), deadline, lane.order)

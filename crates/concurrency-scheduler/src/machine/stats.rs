@@ -14,19 +14,23 @@ pub struct Histogram {
     pub counts: [u64; BOUNDS_S.len() + 1],
     /// Number of durations.
     pub count: u64,
-    /// Their sum, seconds.
-    pub sum_s: f64,
-    /// The longest, seconds.
-    pub max_s: f64,
+    /// Their sum.
+    pub sum: Duration,
+    /// The longest.
+    pub max: Duration,
 }
 
 impl Histogram {
     pub(crate) fn record(&mut self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        self.counts[BOUNDS_S.partition_point(|&bound| bound < seconds)] += 1;
+        // Most are shorter than the first bound: keys that start at once.
+        let index = match duration {
+            short if short <= Duration::from_millis(1) => 0,
+            long => BOUNDS_S.partition_point(|&bound| bound < long.as_secs_f64()),
+        };
+        self.counts[index] += 1;
         self.count += 1;
-        self.sum_s += seconds;
-        self.max_s = self.max_s.max(seconds);
+        self.sum += duration;
+        self.max = self.max.max(duration);
     }
 }
 

@@ -1,10 +1,19 @@
 //! What time alone brings about.
 
+use std::time::Duration;
+
+use slab::Slab;
+
 use super::{
     Action, AttemptId, Key, Machine, Receipt, Timestamp,
     lane::{LaneState, Stop},
     list::{Ix, NIL},
 };
+
+/// How long a machine is idle before it gives memory back.
+const IDLE: Duration = Duration::from_secs(10);
+/// Keys for which memory is kept for ever.
+const SMALL: usize = 1024;
 
 impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     pub(super) fn tick(&mut self, now: Timestamp, actions: &mut Vec<Action<K, J, W>>) {
@@ -18,6 +27,28 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             self.wake_budgetless(now, class_ix);
             self.stop_overdue(now, class_ix, actions);
             self.abort_overdue(now, class_ix, actions);
+        }
+        if self.release_at(now).is_some_and(|at| at <= now) {
+            self.release_memory();
+        }
+    }
+
+    /// When memory of a past peak is given back: some time after everything was done, so that work that comes in waves
+    /// does not pay for it each time. `None` while there is work, or little memory.
+    fn release_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if !self.lanes.is_empty() || self.lanes.capacity().max(self.entries.capacity()) <= SMALL {
+            self.idle_since = None;
+            return None;
+        }
+        Some(self.idle_since.get_or_insert(now).after(IDLE))
+    }
+
+    fn release_memory(&mut self) {
+        self.lanes = Slab::new();
+        self.entries = Slab::new();
+        self.locks.release();
+        for class in &mut self.classes {
+            class.table.release();
         }
     }
 
@@ -108,7 +139,8 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     /// When to come back if nothing happens before: the earliest moment at which time alone changes something. To be
     /// asked after [`next_start`](Self::next_start) said `None` for the same `now`.
     pub fn wake_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let mut earliest = self.timers.first().map(|&(due, _, _)| due);
+        let release_at = self.release_at(now);
+        let mut earliest = self.timers.first().map(|&(due, _, _)| due).or(release_at);
         let mut consider =
             |at: Timestamp| earliest = Some(earliest.map_or(at, |other: Timestamp| other.min(at)));
         let may_start = self.gate_open && !self.draining;

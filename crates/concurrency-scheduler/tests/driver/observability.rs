@@ -187,7 +187,7 @@ async fn g16_the_numbers_of_a_class_add_up() {
     );
     assert_eq!((late.totals.attempts, late.totals.retries), (3, 0));
     assert_eq!(late.totals.run_time.count, 1);
-    assert!((late.totals.start_latency.max_s - 0.5).abs() < 0.01);
+    assert!(late.totals.start_latency.max.abs_diff(ms(500)) < ms(10));
     assert_eq!(late.rate_per_s, Some(1.0));
     handle.cancel(LB, "long").unwrap();
     handle.cancel(LB, "third").unwrap();
