@@ -278,7 +278,7 @@ fn small_changes_take_the_fewest_calls_there_are() {
             new.truncate(3);
             new
         };
-        let requests = matcher.requests.len();
+        let requests = matcher.probes.len();
         let (from, to) = (table(&old, &mut matcher), table(&new, &mut matcher));
         let fewest = fewest_calls(&from, &to, requests);
         let made = change(&old, &new);
