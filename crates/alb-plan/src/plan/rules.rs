@@ -212,6 +212,7 @@ impl<'a> Context<'a> {
                 wanted: Some(every_request()),
                 found: None,
                 edits: false,
+                hidden: false,
             });
         }
         (Unit { changes }, full)

@@ -10,6 +10,9 @@ use crate::identity::{RuleIdentity, fingerprint, same_identity};
 use crate::observed::ObservedRule;
 use crate::step::RuleUpdate;
 
+/// Changes up to which it is looked for what nobody can see.
+const HIDING_LOOKED_FOR: usize = 60;
+
 /// One rule's change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change<'a> {
@@ -21,6 +24,8 @@ pub(crate) struct Change<'a> {
     pub(crate) found: Option<&'a ObservedRule>,
     /// Whether its actions change.
     pub(crate) edits: bool,
+    /// Whether no request can see it: rules that stay as they are take everything before it.
+    pub(crate) hidden: bool,
 }
 
 /// What one change asks of the API.
@@ -38,7 +43,18 @@ impl<'a> Change<'a> {
             role: self.role,
             new: self.wanted,
             old: self.found.map(|f| &f.rule),
+            hidden: self.hidden,
         }
+    }
+
+    fn is_hidden_by(&self, standing: &[(u16, &Rule)]) -> bool {
+        let hidden = |at: u16, rule: &Rule| standing.iter().any(|(s, r)| *s < at && covers(r, rule));
+        let before = self.found.is_none_or(|f| hidden(f.priority(), &f.rule));
+        let after = match (self.role.takes(), self.wanted) {
+            (Some(at), Some(wanted)) => hidden(at, wanted),
+            _ => true,
+        };
+        before && after
     }
 
     /// This deletion and that creation in one call.
@@ -55,6 +71,7 @@ impl<'a> Change<'a> {
                     wanted: created.wanted,
                     found: deleted.found,
                     edits: true,
+                    hidden: deleted.hidden && created.hidden,
                 })
             }
             _ => None,
@@ -227,6 +244,7 @@ impl<'a> Table<'a> {
                 wanted: Some(wanted),
                 found,
                 edits,
+                hidden: false,
             });
         }
         let gone = mine.iter().zip(&stays).filter(|(_, stays)| !**stays);
@@ -238,7 +256,18 @@ impl<'a> Table<'a> {
             wanted: None,
             found: Some(found),
             edits: false,
+            hidden: false,
         }));
+        if changes.len() <= HIDING_LOOKED_FOR {
+            let stays = |(matched, at): (&Option<Match>, &u16)| {
+                let found = mine[matched.filter(|m| !m.edits)?.found];
+                (found.priority() == *at).then_some((*at, &found.rule))
+            };
+            let standing: Vec<(u16, &Rule)> = matched.iter().zip(&placed).filter_map(stays).collect();
+            for change in &mut changes {
+                change.hidden = change.is_hidden_by(&standing);
+            }
+        }
         Ok(changes)
     }
 }

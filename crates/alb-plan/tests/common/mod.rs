@@ -12,6 +12,7 @@ use alb_plan::{Observed, Options, Ownership, Plan, Resolved, Response, Step, Ste
 use naive::{Probe, takes};
 
 pub mod naive;
+pub mod shop;
 
 /// A small, fast, seeded source of chance (xorshift64*), the same on every machine.
 pub struct Chance(u64);
