@@ -83,6 +83,17 @@ impl Context<'_> {
                 zones: wanted.zone_mappings.clone(),
             };
             self.steps.push_as(op, [], false);
+            let message = format!(
+                "the load balancer becomes {}: its addresses change, and clients that know the old ones fail until they \
+                 look its name up again",
+                wanted.address_type
+            );
+            self.report(
+                Severity::Warning,
+                "AddressesChange",
+                "spec.config.addressType",
+                message,
+            );
         }
         if !wanted.zone_mappings.is_empty() && !same_zones(&wanted.zone_mappings, &found.zone_mappings) {
             self.steps
@@ -111,6 +122,15 @@ impl Context<'_> {
             if let Some(old) = &found.bandwidth_package_id {
                 self.steps
                     .push_as(StepOp::DetachBandwidthPackage(old.clone()), [], false);
+                let message = format!(
+                    "bandwidth package {old} is exchanged for {package}: between the two calls the load balancer has none"
+                );
+                self.report(
+                    Severity::Warning,
+                    "BandwidthPackageGap",
+                    "spec.config.billingConfig.bandWidthPackageId",
+                    message,
+                );
             }
             self.steps
                 .push(StepOp::AttachBandwidthPackage(package.clone()), []);
