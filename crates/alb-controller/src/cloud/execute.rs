@@ -111,8 +111,21 @@ pub async fn execute_with(
     let mut done = 0;
     loop {
         for (index, step) in plan.steps.iter().enumerate() {
-            let ready = state[index] == State::Waiting
-                && step.waits_for.iter().all(|waited| state[waited.0] == State::Done);
+            if state[index] != State::Waiting {
+                continue;
+            }
+            // Steps stand after those they wait for, so that one pass sees what follows from a failure.
+            let is_lost = |waited: &alb_plan::StepId| {
+                matches!(state[waited.0], State::Failed | State::Skipped) && !step.may_fail.contains(waited)
+            };
+            if step.waits_for.iter().any(is_lost) {
+                state[index] = State::Skipped;
+                continue;
+            }
+            let is_over = |waited: &alb_plan::StepId| {
+                !matches!(state[waited.0], State::Waiting | State::Running)
+            };
+            let ready = step.waits_for.iter().all(is_over);
             if !ready || running.len() >= PARALLEL_STEPS || cancel.is_cancelled() {
                 continue;
             }
@@ -169,6 +182,8 @@ enum State {
     Running,
     Done,
     Failed,
+    /// Something it builds on has failed.
+    Skipped,
 }
 
 /// What one step led to.
@@ -455,11 +470,31 @@ fn refuses_caller(error: &Error) -> bool {
         })
 }
 
+/// Whether an error code is about something that a person named by its id: the load balancer has not moved on, the name
+/// is wrong.
+fn names_something_given(code: &str) -> bool {
+    let code = code.to_ascii_lowercase();
+    [
+        "certificate",
+        "securitypolicy",
+        "securitygroup",
+        "bandwidthpackage",
+        "acl",
+        "vswitch",
+        "vpc",
+        "eip",
+        "resourcegroup",
+    ]
+    .iter()
+    .any(|given| code.ends_with(given))
+}
+
 /// Tells "the world has moved on" from other failures.
 fn wrap(step: &Step, error: Error) -> ExecError {
     let text = step.describe();
     let source = Box::new(error);
-    let moved = matches!(source.class(), ErrorClass::NotFound | ErrorClass::AlreadyExists);
+    let moved = matches!(source.class(), ErrorClass::NotFound | ErrorClass::AlreadyExists)
+        && !source.code().is_some_and(names_something_given);
     if moved && !matches!(step.op, StepOp::UploadCertificate { .. }) {
         ExecError::Stale { step: text, source }
     } else {
