@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alb_api::{Client, Error, ErrorClass, vpc};
 use alb_model::{Edition, Gateway, ZoneMapping};
+use alb_plan::observe::{load_balancer_by_id, uploaded_certificates};
 use alb_plan::{
     Completion, Observed, ObservedLoadBalancer, Plan, Request, Resolved, Response, RuleIdentity, Step,
     StepOp, describe_actions, describe_conditions,
@@ -16,7 +17,6 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::call::{Sent, call};
-use super::observe::{certificates, load_balancer};
 use super::servers::change_servers;
 use super::{CertificateSource, ExecError, Refusal};
 
@@ -335,7 +335,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             Ok(Sent::Gone) => return Ok(made(step, Response::default())),
             Err(error) => error,
         };
-        let there = certificates(self.client, name).await.unwrap_or_default();
+        let there = uploaded_certificates(self.client, name).await.unwrap_or_default();
         match there.get(name) {
             Some(found) => {
                 let response = Response {
@@ -369,7 +369,7 @@ impl<S: CertificateSource> Runner<'_, S> {
     async fn active(&self, id: &str, edition: Option<Edition>) -> Result<ObservedLoadBalancer, ExecError> {
         let started = Instant::now();
         loop {
-            let found = match load_balancer(self.client, id).await {
+            let found = match load_balancer_by_id(self.client, id).await {
                 Ok(found) => found,
                 Err(error) if error.class().is_transient() => None,
                 Err(error) => return Err(error.into()),
