@@ -86,7 +86,12 @@ impl Context<'_> {
             "listener {port}/{protocol} exchanges certificates at a full quota of {limit}: for a moment the hosts of the \
              old ones are served with the default certificate; have the quota raised to avoid that"
         );
-        self.report(alb_model::Severity::Warning, "CertificateGap", "spec.listeners", message);
+        self.report(
+            alb_model::Severity::Warning,
+            "CertificateGap",
+            "spec.listeners",
+            message,
+        );
         self.dissociate(work, gone, false);
     }
 

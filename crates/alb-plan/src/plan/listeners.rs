@@ -257,7 +257,12 @@ impl<'a> Context<'a> {
              is created; write them as they are there, or take the listener off the list and put it back",
             missing.join(", ")
         );
-        self.report(Severity::Error, "AttributeFixed", "spec.listeners[].tags", message);
+        self.report(
+            Severity::Error,
+            "AttributeFixed",
+            "spec.listeners[].tags",
+            message,
+        );
     }
 
     fn update_listener(&mut self, wanted: &Listener, changes: ListenerChanges, found: &ObservedListener) {
@@ -346,7 +351,12 @@ impl<'a> Context<'a> {
                  remove logConfig",
                 listener.0, listener.1
             );
-            self.report(Severity::Error, "AccessLogOff", "spec.listeners[].logConfig", message);
+            self.report(
+                Severity::Error,
+                "AccessLogOff",
+                "spec.listeners[].logConfig",
+                message,
+            );
         }
     }
 

@@ -147,7 +147,9 @@ impl Context<'_> {
         if found.is_some() && wanted.access_log.is_some() {
             self.steps.push(StepOp::SetAccessLog(None), []);
         }
-        let step = self.steps.push(StepOp::SetAccessLog(wanted.access_log.clone()), []);
+        let step = self
+            .steps
+            .push(StepOp::SetAccessLog(wanted.access_log.clone()), []);
         self.access_log_ready = wanted.access_log.is_some().then_some(step);
     }
 
@@ -204,7 +206,11 @@ impl Context<'_> {
         if groups.is_empty() {
             return;
         }
-        let with_acls = self.observed.listeners.iter().filter(|l| l.attributes.acl.is_some());
+        let with_acls = self
+            .observed
+            .listeners
+            .iter()
+            .filter(|l| l.attributes.acl.is_some());
         let waits: Vec<StepId> = with_acls
             .filter_map(|l| self.steps.last(&super::listeners::resource(&l.attributes)))
             .collect();
@@ -212,7 +218,12 @@ impl Context<'_> {
             .push_as(StepOp::JoinSecurityGroups(groups), waits, false);
         let message = "access control lists give way to security groups: between the two everybody may enter, for ALB \
                        takes no security group while a listener has a list";
-        self.report(Severity::Warning, "AclGap", "spec.config.securityGroupIds", message);
+        self.report(
+            Severity::Warning,
+            "AclGap",
+            "spec.config.securityGroupIds",
+            message,
+        );
     }
 
     /// Says which wanted attributes can only be given at creation.
@@ -261,7 +272,10 @@ impl Context<'_> {
             let Some(address) = &zone.allocation_id else {
                 continue;
             };
-            let there = found.zone_mappings.iter().find(|z| z.vswitch_id == zone.vswitch_id);
+            let there = found
+                .zone_mappings
+                .iter()
+                .find(|z| z.vswitch_id == zone.vswitch_id);
             let there = there.and_then(|z| z.allocation_id.as_ref());
             if there == Some(address) {
                 continue;
@@ -271,7 +285,10 @@ impl Context<'_> {
                  created or made public; {}, or make a new AlbConfig",
                 zone.vswitch_id,
                 there.map_or("no such elastic IP", String::as_str),
-                there.map_or_else(|| "remove allocationId".to_owned(), |there| format!("write {there}")),
+                there.map_or_else(
+                    || "remove allocationId".to_owned(),
+                    |there| format!("write {there}")
+                ),
             );
             let field = "spec.config.zoneMappings[].allocationId";
             self.report(Severity::Error, "AttributeFixed", field, message);
