@@ -35,9 +35,23 @@ pub struct Options {
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(5..=30_000))]
     pub poll_interval_ms: u64,
 
+    /// Rules that one ALB may hold in this account, over all its listeners. By default the default quota of its edition;
+    /// set it when the quota was raised. Rules that do not fit are left out, those of the youngest Ingresses first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4000))]
+    pub rule_quota: Option<u16>,
+
     /// Create an AlbConfig from an Ingress's annotations when the one it asks for does not exist.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub generate_albconfigs: bool,
+
+    /// Seconds between two reads of the account's certificates, while hosts are served with some of them. Without such
+    /// hosts they are not read.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub certificate_interval: u64,
+
+    /// Seconds between two reads of the account's certificates while a host lacks one.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub certificate_search_interval: u64,
 
     /// Limits for changes of load balancers, listeners and rules (`--lb-…`).
     #[command(flatten)]
@@ -58,7 +72,10 @@ impl Options {
             batch_delay_ms: 50,
             drain_timeout: 25,
             poll_interval_ms: 500,
+            rule_quota: None,
             generate_albconfigs: true,
+            certificate_interval: 600,
+            certificate_search_interval: 30,
             lb: LbLimits::default(),
             rs: RsLimits::default(),
         }

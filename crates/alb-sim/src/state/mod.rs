@@ -28,6 +28,8 @@ pub(crate) struct Store {
     pub(crate) server_groups: BTreeMap<String, ServerGroup>,
     pub(crate) acls: BTreeMap<String, Acl>,
     pub(crate) certificates: BTreeMap<i64, Certificate>,
+    /// Ids of custom TLS policies.
+    pub(crate) security_policies: BTreeSet<String>,
     pub(crate) jobs: Jobs,
     pub(crate) ids: Ids,
     pub(crate) quotas: Quotas,
@@ -51,6 +53,7 @@ impl Store {
             server_groups: BTreeMap::new(),
             acls: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            security_policies: BTreeSet::new(),
             jobs: Jobs::new(history),
             ids: Ids::new(seed),
             quotas,
