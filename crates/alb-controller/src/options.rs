@@ -35,6 +35,11 @@ pub struct Options {
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(5..=30_000))]
     pub poll_interval_ms: u64,
 
+    /// Rules that one ALB may hold in this account, over all its listeners. By default the default quota of its edition;
+    /// set it when the quota was raised. Rules that do not fit are left out, those of the youngest Ingresses first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4000))]
+    pub rule_quota: Option<u16>,
+
     /// Create an AlbConfig from an Ingress's annotations when the one it asks for does not exist.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub generate_albconfigs: bool,
@@ -70,6 +75,7 @@ impl Options {
             batch_delay_ms: 50,
             drain_timeout: 25,
             poll_interval_ms: 500,
+            rule_quota: None,
             generate_albconfigs: true,
             tls_hosts_on_http: false,
             hosts_without_dot: false,

@@ -10,7 +10,7 @@ mod load_balancer;
 mod rules;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{CertificateRef, Diagnostic, Gateway, ObjectRef, ServerGroupKey, ServerGroupRef, Severity};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,7 @@ pub fn plan(observed: &Observed, desired: &Gateway, options: &Options) -> Plan {
         context.upload_certificates();
         context.acls();
         context.listeners();
+        context.join_security_groups();
         context.rules();
         context.leave();
     }
@@ -117,8 +118,17 @@ struct Context<'a> {
     created: Option<StepId>,
     /// The last step that makes a new server group usable.
     group_ready: BTreeMap<ServerGroupKey, StepId>,
+    /// The step that switches the access log on.
+    access_log_ready: Option<StepId>,
+    /// The step after which the load balancer is in no security group any more.
+    groups_left: Option<StepId>,
+    /// Security groups to join once no listener has an access control list.
+    joins_after_acls: Vec<String>,
     /// The step that uploads a certificate.
     certificate_ready: BTreeMap<alb_model::CertificateKey, StepId>,
+    /// Additional certificates that steps so far put on listeners, and those they take off.
+    certificates_added: usize,
+    dissociated: BTreeSet<(crate::ListenerKey, String)>,
     /// The last step that fills an access control list.
     acl_ready: BTreeMap<String, StepId>,
     work: Vec<listeners::Work<'a>>,
@@ -164,6 +174,11 @@ impl<'a> Context<'a> {
             left_out: Vec::new(),
             created: None,
             group_ready: BTreeMap::new(),
+            access_log_ready: None,
+            groups_left: None,
+            joins_after_acls: Vec::new(),
+            certificates_added: 0,
+            dissociated: BTreeSet::new(),
             certificate_ready: BTreeMap::new(),
             acl_ready: BTreeMap::new(),
             work: Vec::new(),
