@@ -3,5 +3,6 @@
 //! `cargo run --release -p benches --bin scoreboard` prints all sections, `-- scheduler` one of them.
 
 pub mod convergence;
+pub mod plan;
 pub mod report;
 pub mod scheduler;

@@ -2,6 +2,7 @@
 
 use benches::{
     convergence,
+    plan,
     report::{Section, table},
     scheduler,
 };
@@ -18,6 +19,11 @@ const SECTIONS: &[Section] = &[
         name: "scheduler",
         title: "Scheduler (concurrency-scheduler)",
         run: scheduler::rows,
+    },
+    Section {
+        name: "plan",
+        title: "Planner (alb-plan)",
+        run: plan::rows,
     },
     Section {
         name: "convergence",

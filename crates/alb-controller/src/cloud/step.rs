@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alb_api::{Client, Error, ErrorClass, vpc};
 use alb_model::{Edition, ZoneMapping};
+use alb_plan::observe::{load_balancer_by_id, uploaded_certificates};
 use alb_plan::{
     Completion, ObservedLoadBalancer, Request, Resolved, Response, Step, StepOp, describe_actions,
     describe_conditions,
@@ -13,7 +14,6 @@ use tokio::time::{Instant, sleep};
 use super::call::{Failed, Sent, call};
 use super::error::for_people;
 use super::execute::RuleNames;
-use super::observe::{certificates, load_balancer};
 use super::servers::change_servers;
 use super::{CertificateSource, ExecError, Refusal};
 
@@ -240,7 +240,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             Ok(Sent::Gone) => return Ok(Outcome::made(step, Response::default())),
             Err(failed) => failed,
         };
-        let there = certificates(self.client, name).await.unwrap_or_default();
+        let there = uploaded_certificates(self.client, name).await.unwrap_or_default();
         match there.get(name) {
             Some(found) => {
                 let response = Response {
@@ -282,7 +282,7 @@ impl<S: CertificateSource> Runner<'_, S> {
     async fn active(&self, id: &str, edition: Option<Edition>) -> Result<ObservedLoadBalancer, ExecError> {
         let started = Instant::now();
         loop {
-            let found = match load_balancer(self.client, id).await {
+            let found = match load_balancer_by_id(self.client, id).await {
                 Ok(found) => found,
                 Err(error) if error.class().is_transient() => None,
                 Err(error) => return Err(error.into()),

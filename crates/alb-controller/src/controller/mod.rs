@@ -106,6 +106,8 @@ impl Controller {
         let settings = Settings {
             cluster_id: self.options.cluster_id.clone(),
             vpc_id: self.options.vpc_id.clone(),
+            tls_hosts_on_http: self.options.tls_hosts_on_http,
+            hosts_without_dot: self.options.hosts_without_dot,
             ..Settings::default()
         };
         let mut run = Run {
