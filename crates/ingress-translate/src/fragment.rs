@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
-    Action, Certificate, CertificateKey, Condition, Diagnostic, Direction, ObjectRef, Rule, ServerGroupKey,
-    WildcardPattern,
+    Action, Certificate, CertificateKey, Condition, Diagnostic, Direction, ListenerProtocol, ObjectRef, Rule,
+    ServerGroupKey, WildcardPattern,
 };
 
 use crate::annotations::{BackendSettings, Canary, Listen};
@@ -212,4 +212,12 @@ pub struct Compiled {
     pub(crate) listen: Listen,
     pub(crate) tls: Vec<CompiledTls>,
     pub(crate) canary: Option<Canary>,
+}
+
+impl Compiled {
+    /// The listeners it asks for, by (port, protocol): `listen-ports`; else 443/HTTPS for hosts in `spec.tls` and 80/HTTP
+    /// for all others. A canary is served where the Ingress it belongs to is.
+    pub fn listeners(&self) -> Vec<(u16, ListenerProtocol)> {
+        crate::assemble::wanted_listeners(self)
+    }
 }
