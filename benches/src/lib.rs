@@ -2,5 +2,6 @@
 //!
 //! `cargo run --release -p benches --bin scoreboard` prints all sections, `-- scheduler` one of them.
 
+pub mod plan;
 pub mod report;
 pub mod scheduler;
