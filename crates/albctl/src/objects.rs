@@ -1,6 +1,6 @@
 //! The objects that matter, typed, and what is wrong with them as objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{Diagnostic, ObjectRef, Severity};
 use albconfig_crd::AlbConfig;
@@ -33,6 +33,8 @@ pub struct Objects {
     pub findings: Vec<Finding>,
     /// Objects of other kinds, by kind: they are skipped.
     pub skipped: BTreeMap<String, usize>,
+    /// Fields that a misspelt one was meant to be: that they are missing is the same mistake.
+    pub(crate) misspelt: BTreeSet<(ObjectRef, String)>,
     sources: BTreeMap<ObjectRef, Object>,
 }
 
@@ -164,7 +166,22 @@ impl Objects {
                 // Types that a custom resource's derive makes know these two without reading them.
                 let known = |field: &String| field == "apiVersion" || field == "kind";
                 for field in typed.unknown.into_iter().filter(|field| !known(field)) {
-                    let message = unknown_field(&reference.kind, &field);
+                    let (parent, name) = split_field(&field);
+                    let near = nearest_field(name);
+                    let message = match near {
+                        Some(near) => format!(
+                            "{name} is no field of {} at this place; did you mean {near}?",
+                            reference.kind
+                        ),
+                        None => format!(
+                            "{name} is no field of {} at this place; correct its name or indentation, or remove it",
+                            reference.kind
+                        ),
+                    };
+                    if let Some(near) = near {
+                        self.misspelt
+                            .insert((reference.clone(), format!("{parent}{near}")));
+                    }
                     self.report(object, reference, "FieldUnknown", &field, message);
                 }
                 let mut value = typed.value;
@@ -257,29 +274,20 @@ const FIELD_NAMES: [&str; 38] = [
     "zoneMappings",
 ];
 
-fn unknown_field(kind: &str, field: &str) -> String {
-    let name = field
-        .rsplit(['.', '['])
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(']');
+/// What stands before the name of a field, its dot included, and the name.
+fn split_field(field: &str) -> (&str, &str) {
+    let at = field.rfind('.').map_or(0, |dot| dot + 1);
+    (&field[..at], &field[at..])
+}
+
+fn nearest_field(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let similar = |known: &&'static str| (strsim::jaro_winkler(&known.to_lowercase(), &name), *known);
     let near = FIELD_NAMES
         .iter()
-        .filter(|known| **known != name)
-        .map(|known| {
-            (
-                strsim::jaro_winkler(&known.to_lowercase(), &name.to_lowercase()),
-                *known,
-            )
-        })
-        .filter(|(similarity, _)| *similarity > 0.88)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, near)) => format!("{name} is no field of {kind} at this place; did you mean {near}?"),
-        None => format!(
-            "{name} is no field of {kind} at this place; correct its name or indentation, or remove it"
-        ),
-    }
+        .map(similar)
+        .filter(|(similarity, _)| *similarity > 0.88);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
 }
 
 /// Objects with metadata, of whatever library.

@@ -378,6 +378,8 @@ fn skipped(objects: &Objects) -> Option<String> {
 fn sorted(objects: &Objects, mut diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
     diagnostics.sort();
     diagnostics.dedup();
+    let misspelt = |d: &Diagnostic| objects.misspelt.contains(&(d.object.clone(), d.field.clone()));
+    diagnostics.retain(|diagnostic| !misspelt(diagnostic));
     let mut findings = objects.findings.clone();
     findings.extend(
         diagnostics

@@ -187,6 +187,8 @@ pub(crate) struct CompiledTls {
     pub(crate) hosts: Vec<String>,
     /// The certificate of its Secret; `None` if it names none or a bad one.
     pub(crate) certificate: Option<(CertificateKey, Certificate)>,
+    /// Whether it names a Secret that does not exist or is bad: its hosts have no certificate, and why was told.
+    pub(crate) reported: bool,
 }
 
 /// One Ingress, compiled. It depends on nothing but the Ingress and the objects in [`Compiled::reads`], so that it can be
