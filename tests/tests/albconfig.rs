@@ -102,7 +102,7 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 macro_rules! values {
-    ($($path:literal: $value:expr),* $(,)?) => { vec![$(($path, json!($value))),*] };
+    ($($path:literal: $value:tt),* $(,)?) => { vec![$(($path, json!($value))),*] };
 }
 
 #[rustfmt::skip]
@@ -287,8 +287,8 @@ fn listener_cases() -> Vec<Case> {
             "xForwardedForConfig.XForwardedForClientCertIssuerDNAlias", "xForwardedForConfig.XForwardedForClientCertFingerprintEnabled",
             "xForwardedForConfig.XForwardedForClientCertFingerprintAlias", "xForwardedForConfig.XForwardedForClientCertClientVerifyEnabled",
             "xForwardedForConfig.XForwardedForClientCertClientVerifyAlias"],
-            headers(true, "one"), values!("/listeners/443~1HTTPS/x_forwarded_for": shown(true, "one")),
-            headers(false, "two"), values!("/listeners/443~1HTTPS/x_forwarded_for": shown(false, "two"))),
+            headers(true, "one"), values!("/listeners/443~1HTTPS/x_forwarded_for": (shown(true, "one"))),
+            headers(false, "two"), values!("/listeners/443~1HTTPS/x_forwarded_for": (shown(false, "two")))),
         listener("acl-entries", &["aclConfig.aclType", "aclConfig.aclEntries"],
             acl("White", &["10.0.0.0/8", "192.0.2.7/24"], "list-entries"),
             values!("/listeners/443~1HTTPS/acl/acl_type": "White", "/acls/list-entries": ["10.0.0.0/8", "192.0.2.0/24"]),

@@ -184,7 +184,7 @@ async fn told(stack: &Stack, namespace: &str, name: &str, code: &str, words: &st
 
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_secrets_are_uploaded_once_exchanged_under_load_and_removed_when_unused() -> Result<()> {
-    let mut stack = started(alb_sim::Quotas::default()).await?;
+    let stack = started(alb_sim::Quotas::default()).await?;
     let (one, other) = (stack.name.clone(), format!("{}-other", stack.name));
     let first = pair(&["*.example.com"], 2090);
     stack::apply(

@@ -18,6 +18,8 @@ struct Coverage {
     names: BTreeMap<CertificateRef, Vec<String>>,
     /// Hosts that only a certificate beyond the quota covers.
     over_quota: BTreeSet<String>,
+    /// Whether a certificate is named of which it is not known what it is valid for; it is trusted to fit.
+    trusted: bool,
 }
 
 impl Coverage {
@@ -151,6 +153,17 @@ impl<'a> Assembly<'a> {
             .iter()
             .filter(|c| self.is_fixed(c, ingresses))
             .count();
+        for reference in listener.certificates.iter().take(fixed) {
+            let CertificateRef::Id(id) = reference else {
+                continue;
+            };
+            match account.as_ref().and_then(|account| account.get(id)) {
+                Some(known) => {
+                    coverage.names.insert(reference.clone(), known.domains.clone());
+                }
+                None => coverage.trusted = true,
+            }
+        }
         let mut ranked: Vec<(usize, CertificateRef)> = Vec::new();
         for reference in listener
             .certificates
@@ -220,8 +233,8 @@ impl<'a> Assembly<'a> {
     fn report_uncovered(&mut self, claim: &Claim<'_>, listener: &Listener, coverage: &Coverage) {
         let host = claim.rule.host.text();
         let (port, protocol) = listener.key();
-        if self.unknown_hosts.contains(&host) {
-            // The listener is held, which is told once for all of its hosts.
+        // A listener that is held is told once for all of its hosts, and a Secret that is wrong is the mistake itself.
+        if self.unknown_hosts.contains(&host) || is_reported(claim) {
             return;
         }
         let over_quota = coverage.over_quota.iter().any(|name| covers(name, &host));
@@ -243,7 +256,12 @@ impl<'a> Assembly<'a> {
             );
             (Code::CertificateMissing, message)
         };
-        self.report(code, &claim.ingress.object, claim.rule.field.clone(), message);
+        self.report(
+            code,
+            &claim.ingress.object,
+            host_field(&claim.rule.field),
+            message,
+        );
     }
 }
 
@@ -277,7 +295,7 @@ fn own_secrets<'c>(claim: &Claim<'c>) -> impl Iterator<Item = &'c CertificateKey
 }
 
 fn is_covered(claim: &Claim<'_>, listener: &Listener, coverage: &Coverage) -> bool {
-    if claim.rule.host == HostMatch::Any || coverage.covers(&claim.rule.host.text()) {
+    if claim.rule.host == HostMatch::Any || coverage.trusted || coverage.covers(&claim.rule.host.text()) {
         return true;
     }
     let on_listener = |key: &CertificateKey| {
@@ -286,4 +304,20 @@ fn is_covered(claim: &Claim<'_>, listener: &Listener, coverage: &Coverage) -> bo
             .contains(&CertificateRef::Managed(key.clone()))
     };
     own_secrets(claim).any(on_listener)
+}
+
+/// Whether the host has no certificate because of a Secret that was reported.
+fn is_reported(claim: &Claim<'_>) -> bool {
+    let host = claim.rule.host.text();
+    let of_host = |hosts: &[String]| hosts.is_empty() || hosts.contains(&host);
+    let mut entries = claim.ingress.tls.iter();
+    entries.any(|entry| entry.reported && of_host(&entry.hosts))
+}
+
+/// The field of the host that a path belongs to: what is wrong with a host is told once, not for each of its paths.
+fn host_field(path: &str) -> String {
+    match path.split_once(".http.paths[") {
+        Some((rule, _)) => format!("{rule}.host"),
+        None => path.to_owned(),
+    }
 }
