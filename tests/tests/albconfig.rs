@@ -116,10 +116,10 @@ fn load_balancer_cases() -> Vec<Case> {
             json!({ "addressType": "Intranet" }), values!("/lb/AddressType": "Intranet"),
             json!({ "addressType": "Internet" }), values!("/lb/AddressType": "Internet")),
         config("public-with-eips", &[],
-            json!({ "addressType": "Intranet" }), values!("/lb/ZoneMappings/0/AllocationId": null),
+            json!({ "addressType": "Intranet" }), values!("/zones/vsw-sim-a/AllocationId": null),
             json!({ "addressType": "Internet", "zoneMappings": [
                 { "vSwitchId": "vsw-sim-a", "allocationId": "eip-a" }, { "vSwitchId": "vsw-sim-b", "allocationId": "eip-b" }] }),
-            values!("/lb/AddressType": "Internet", "/lb/ZoneMappings/0/AllocationId": "eip-a")),
+            values!("/lb/AddressType": "Internet", "/zones/vsw-sim-a/AllocationId": "eip-a")),
         told(config("allocated-mode", &["addressAllocatedMode"],
             json!({ "addressAllocatedMode": "Fixed" }), values!("/lb/AddressAllocatedMode": "Fixed"),
             json!({ "addressAllocatedMode": "Dynamic", "name": "renamed-all-the-same" }),
@@ -146,19 +146,19 @@ fn load_balancer_cases() -> Vec<Case> {
             "AttributeFixed", "spec.config.edition: the load balancer has StandardWithWaf, which cannot change to Standard"),
         config("zones", &["zoneMappings[].vSwitchId", "zoneMappings[].zoneId"],
             json!({ "zoneMappings": [{ "vSwitchId": "vsw-sim-a", "zoneId": "cn-hangzhou-h" }, { "vSwitchId": "vsw-sim-b" }] }),
-            values!("/lb/ZoneMappings/0/ZoneId": "cn-hangzhou-h", "/lb/ZoneMappings/1/ZoneId": "cn-hangzhou-i"),
+            values!("/zones/vsw-sim-a/ZoneId": "cn-hangzhou-h", "/zones/vsw-sim-b/ZoneId": "cn-hangzhou-i"),
             json!({ "zoneMappings": [{ "vSwitchId": "vsw-sim-b" }, { "vSwitchId": "vsw-sim-c", "zoneId": "cn-hangzhou-j" }] }),
-            values!("/lb/ZoneMappings/0/VSwitchId": "vsw-sim-b", "/lb/ZoneMappings/1/VSwitchId": "vsw-sim-c", "/lb/ZoneMappings/2": null)),
+            values!("/zones/vsw-sim-a": null, "/zones/vsw-sim-b/ZoneId": "cn-hangzhou-i", "/zones/vsw-sim-c/ZoneId": "cn-hangzhou-j")),
         config("discovered-zones", &[],
             json!({ "zoneMappings": [] }),
-            values!("/lb/ZoneMappings/0/VSwitchId": "vsw-sim-a", "/lb/ZoneMappings/1/VSwitchId": "vsw-sim-b", "/lb/ZoneMappings/2/VSwitchId": "vsw-sim-c"),
+            values!("/zones/vsw-sim-a/ZoneId": "cn-hangzhou-h", "/zones/vsw-sim-b/ZoneId": "cn-hangzhou-i", "/zones/vsw-sim-c/ZoneId": "cn-hangzhou-j", "/zones/vsw-sim-d": null),
             json!({ "zoneMappings": [], "name": "zones-stay" }),
-            values!("/lb/LoadBalancerName": "zones-stay", "/lb/ZoneMappings/2/VSwitchId": "vsw-sim-c")),
+            values!("/lb/LoadBalancerName": "zones-stay", "/zones/vsw-sim-c/ZoneId": "cn-hangzhou-j")),
         told(config("eips", &["zoneMappings[].allocationId", "zoneMappings[].eipType"],
             json!({ "zoneMappings": [{ "vSwitchId": "vsw-sim-a", "allocationId": "eip-a", "eipType": "Common" }, { "vSwitchId": "vsw-sim-b", "allocationId": "eip-b" }] }),
-            values!("/lb/ZoneMappings/0/AllocationId": "eip-a", "/lb/ZoneMappings/0/EipType": "Common", "/lb/ZoneMappings/1/AllocationId": "eip-b"),
+            values!("/zones/vsw-sim-a/AllocationId": "eip-a", "/zones/vsw-sim-a/EipType": "Common", "/zones/vsw-sim-b/AllocationId": "eip-b"),
             json!({ "zoneMappings": [{ "vSwitchId": "vsw-sim-a", "allocationId": "eip-x" }, { "vSwitchId": "vsw-sim-b", "allocationId": "eip-b" }] }),
-            values!("/lb/ZoneMappings/0/AllocationId": "eip-a")),
+            values!("/zones/vsw-sim-a/AllocationId": "eip-a")),
             "AttributeFixed", "vSwitch vsw-sim-a has eip-a, which cannot change to eip-x"),
         config("access-log", &["accessLogConfig.logProject", "accessLogConfig.logStore"],
             json!({ "accessLogConfig": { "logProject": "project", "logStore": "alb_one" } }),
@@ -386,7 +386,16 @@ fn shown(stack: &Stack, id: &str) -> Value {
             )
         })
         .collect();
-    json!({ "lb": lb, "tags": tags, "listeners": listeners, "acls": acls })
+    let zones = lb["ZoneMappings"].as_array().into_iter().flatten();
+    let zones: serde_json::Map<_, _> = zones
+        .map(|zone| {
+            (
+                zone["VSwitchId"].as_str().unwrap_or_default().to_owned(),
+                zone.clone(),
+            )
+        })
+        .collect();
+    json!({ "lb": lb, "zones": zones, "tags": tags, "listeners": listeners, "acls": acls })
 }
 
 /// Names of things that exist, for `$…` in cases.
@@ -799,7 +808,7 @@ async fn a_load_balancer_reused_by_id_changes_as_far_as_the_override_flags_say_a
 fn permissive_crd() -> Value {
     let mut crd = serde_json::to_value(albconfig_crd::crd()).unwrap();
     let properties = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
-    properties["spec"] = json!({ "x-kubernetes-preserve-unknown-fields": true });
+    properties["spec"] = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
     crd
 }
 

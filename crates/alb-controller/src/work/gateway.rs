@@ -188,19 +188,14 @@ impl Worker {
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         if albconfig.finalizers().iter().any(|f| f == FINALIZER) {
-            let id = albconfig.spec.config.id.clone();
-            let gateway = Gateway {
-                load_balancer: alb_model::LoadBalancer {
-                    id,
-                    ..Default::default()
-                },
-                ..Default::default()
-            };
-            self.shared.observed.remove(name);
-            let mut observed = self.observed(name, gateway.load_balancer.id.as_deref()).await?;
+            let gateway = Gateway::default();
+            let named = albconfig.spec.config.id.as_ref().filter(|id| !id.is_empty());
+            let mut observed = self.observed_last(name, albconfig, named).await?;
+            let found = observed.load_balancer.as_ref().map(|lb| lb.id().to_owned());
             let options = Options {
                 ownership: self.ownership(name),
-                reused: gateway.load_balancer.id.is_some(),
+                // One that was reused under another id says so in its tags.
+                reused: named.is_some() && found.as_ref() == named,
                 region: self.alb.region().to_owned(),
                 scope: self.scope(name, albconfig),
                 ..Options::default()
@@ -232,6 +227,27 @@ impl Worker {
             albconfig: name.clone(),
         });
         Ok(())
+    }
+
+    /// What an AlbConfig that goes leaves behind: on the load balancer it had, else on the one it names, else on the one
+    /// with its tags.
+    async fn observed_last(
+        &self,
+        name: &Arc<str>,
+        albconfig: &AlbConfig,
+        named: Option<&String>,
+    ) -> Result<Observed, Failure> {
+        let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+        let had = status.and_then(|lb| lb.id.as_ref());
+        for id in [had, named.filter(|id| Some(*id) != had)].into_iter().flatten() {
+            self.shared.observed.remove(name);
+            let observed = self.observed(name, Some(id)).await?;
+            if observed.load_balancer.is_some() {
+                return Ok(observed);
+            }
+        }
+        self.shared.observed.remove(name);
+        self.observed(name, None).await
     }
 
     /// Puts the finalizer on an AlbConfig before anything is made for it.
