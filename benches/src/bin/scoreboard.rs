@@ -2,7 +2,7 @@
 
 use benches::{
     report::{Section, table},
-    scheduler,
+    scheduler, translate,
 };
 use clap::{Parser, ValueEnum};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -12,11 +12,18 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 /// One entry per section; a new section needs nothing else here.
-const SECTIONS: &[Section] = &[Section {
-    name: "scheduler",
-    title: "Scheduler (concurrency-scheduler)",
-    run: scheduler::rows,
-}];
+const SECTIONS: &[Section] = &[
+    Section {
+        name: "scheduler",
+        title: "Scheduler (concurrency-scheduler)",
+        run: scheduler::rows,
+    },
+    Section {
+        name: "translate",
+        title: "Translation (ingress-translate)",
+        run: translate::rows,
+    },
+];
 
 #[derive(Parser)]
 #[command(about = "Measures this project against baselines and theoretical limits")]
