@@ -1,6 +1,7 @@
 //! Prints the scoreboard: ours, a naive baseline, the best-known alternative, the limit, the ratios, all in one run.
 
 use benches::{
+    plan,
     report::{Section, table},
     scheduler, translate,
 };
@@ -17,6 +18,11 @@ const SECTIONS: &[Section] = &[
         name: "scheduler",
         title: "Scheduler (concurrency-scheduler)",
         run: scheduler::rows,
+    },
+    Section {
+        name: "plan",
+        title: "Planner (alb-plan)",
+        run: plan::rows,
     },
     Section {
         name: "translate",

@@ -11,8 +11,12 @@ use crate::index::PoolKey;
 /// State shared by key; each entry is written by the one task that has the key.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// What each ALB has, by AlbConfig. Absent: to be read before the next change.
+    /// What each ALB has, by AlbConfig, kept up to date by each call's result. Absent: not known for certain, to be read
+    /// before the next change; so while a change is under way, for one that is cut short leaves nobody to say how far it
+    /// came.
     pub(crate) observed: DashMap<Arc<str>, Observed>,
+    /// Rules that an ALB was found to hold at most, by AlbConfig; until it is read again.
+    pub(crate) rule_limits: DashMap<Arc<str>, usize>,
     /// Number of plans made for each AlbConfig since the start.
     pub(crate) plans: DashMap<Arc<str>, u64>,
     /// Server groups that exist.

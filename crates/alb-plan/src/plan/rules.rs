@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use alb_model::{Action, Direction, Rule, Severity, limits};
+use alb_model::{Action, Direction, Rule, ServerGroupRef, Severity, limits};
+use rustc_hash::FxHashMap;
 
 use super::Context;
 use super::budget::{self, Candidate};
@@ -11,41 +12,51 @@ use crate::apply::resolved_actions;
 use crate::convert::rule::same_actions;
 use crate::identity::RuleIdentity;
 use crate::observed::{ObservedListener, ObservedRule};
-use crate::rules::diff::{Change, RuleOp, Table};
+use crate::rules::diff::{Change, NoRoom, RuleOp, Table};
 use crate::rules::order::{Batch, Kind, Role};
 use crate::rules::schedule::{Call, Unit, schedule};
-use crate::step::{StepId, StepOp};
-
-/// More rules than this on one listener leave no free priorities to work with.
-const MOST_RULES: usize = 4_000;
+use crate::step::{ListenerKey, StepId, StepOp};
 
 impl<'a> Context<'a> {
     pub(super) fn rules(&mut self) {
-        let edition = self
-            .observed
-            .load_balancer
-            .as_ref()
-            .map_or(self.desired.load_balancer.edition, |lb| lb.attributes.edition)
-            .max(self.desired.load_balancer.edition);
-        let quota = limits::rules_per_load_balancer(edition).default;
-        let limit = self.options.limits.rules.unwrap_or(quota).min(MOST_RULES);
-        let left_out = self.fit(limit);
+        let limit = self.rule_limit();
+        let included = self.fit(limit);
         // New listeners first: rules elsewhere may send clients to them.
         let mut order: Vec<usize> = (0..self.work.len()).collect();
         order.sort_by_key(|i| self.work[*i].found.is_some());
         let work = std::mem::take(&mut self.work);
+        let mut first_of = Vec::with_capacity(work.len());
+        let mut next = 0;
+        for listener in &work {
+            first_of.push(next);
+            next += listener.wanted.rules.len();
+        }
+        let groups: FxHashMap<&str, &str> = self
+            .ids
+            .server_groups
+            .iter()
+            .map(|(key, id)| (key.0.as_str(), id.as_str()))
+            .collect();
+        let same_group = |wanted: &ServerGroupRef, found: &ServerGroupRef| match (wanted, found) {
+            (ServerGroupRef::Managed(key), ServerGroupRef::Id(id)) => {
+                groups.get(key.0.as_str()).is_some_and(|known| known == id)
+            }
+            _ => wanted == found,
+        };
+        let mut exhausted = Vec::new();
         let units: Vec<Unit<'_>> = order
             .iter()
             .map(|i| {
-                let wanted: Vec<&Rule> = work[*i]
-                    .wanted
-                    .rules
-                    .iter()
-                    .filter(|r| budget::stays(r, &left_out))
-                    .collect();
-                self.unit(&wanted, work[*i].found, !work[*i].late.is_empty())
+                let fits = |n: usize| included.as_ref().is_none_or(|fits| fits[first_of[*i] + n]);
+                let rules = work[*i].wanted.rules.iter().enumerate();
+                let wanted: Vec<&Rule> = rules.filter(|(n, _)| fits(*n)).map(|(_, rule)| rule).collect();
+                let late = !work[*i].late.is_empty();
+                let (unit, full) = self.unit(&wanted, work[*i].found, late, &same_group);
+                exhausted.extend(full.then(|| work[*i].wanted.key()));
+                unit
             })
             .collect();
+        drop(groups);
 
         let created = |kind| {
             units
@@ -62,23 +73,34 @@ impl<'a> Context<'a> {
         let mut room = limit.saturating_sub(self.budget.before);
         if created(Kind::Create) > room && leaving > 0 {
             self.work = Vec::new();
-            self.delete_listeners();
+            let deleted = self.delete_listeners();
+            self.made_room.extend(deleted);
             room += leaving;
         }
         let batch = Batch {
             write: self.options.limits.rules_per_write,
             delete: self.options.limits.rules_per_delete,
         };
-        let ids = self.ids.clone();
         let resolve = |rule: &Rule| Rule {
-            actions: resolved_actions(&rule.actions, &ids),
+            actions: resolved_actions(&rule.actions, &self.ids),
             ..rule.clone()
         };
         let (calls, tight) = schedule(&units, room, batch, &resolve);
-        self.report_tight(&calls, tight);
         drop(units);
         self.work = work;
+        self.report_exhausted(&exhausted);
+        self.report_tight(&calls, tight);
         self.emit(calls, &order, tight);
+    }
+
+    fn report_exhausted(&mut self, listeners: &[ListenerKey]) {
+        for (port, protocol) in listeners {
+            let message = format!(
+                "the priorities 1-10000 of listener {port}/{protocol} are used up; its rules stay as they are until some \
+                 are removed"
+            );
+            self.report(Severity::Error, "PrioritiesExhausted", "", message);
+        }
     }
 
     fn leaving_listeners(&self) -> impl Iterator<Item = &'a ObservedListener> + use<'a, '_> {
@@ -86,8 +108,24 @@ impl<'a> Context<'a> {
         observed.listeners.iter().filter(|l| self.deletes_listener(l))
     }
 
-    /// Decides which objects are left out so that the target fits, and reports them.
-    fn fit(&mut self, limit: usize) -> BTreeSet<alb_model::ObjectRef> {
+    /// How many rules the load balancer may hold. Where the account's quota is not known, it is what the edition has by
+    /// default, or what is there already, which proves that it was raised.
+    fn rule_limit(&self) -> usize {
+        let found = self.observed.load_balancer.as_ref();
+        let wanted = self.desired.load_balancer.edition;
+        let edition = found.map_or(wanted, |lb| lb.attributes.edition).max(wanted);
+        let default = limits::rules_per_load_balancer(edition).default;
+        let given = self.options.limits.rules;
+        given.unwrap_or_else(|| default.max(self.observed.rule_count()))
+    }
+
+    /// Decides which wanted rules are served (in the order of `work`) so that the target fits, and reports the others.
+    /// `None` if all are.
+    fn fit(&mut self, limit: usize) -> Option<Vec<bool>> {
+        let wanted: usize = self.work.iter().map(|w| w.wanted.rules.len()).sum();
+        if self.observed.rule_count() + wanted <= limit {
+            return None;
+        }
         let foreign: usize = self
             .observed
             .listeners
@@ -97,65 +135,69 @@ impl<'a> Context<'a> {
                 l.rules.iter().filter(|r| !owned || !self.owns_rule(r)).count()
             })
             .sum();
-        let wanted: usize = self.work.iter().map(|w| w.wanted.rules.len()).sum();
         if foreign + wanted <= limit {
-            return BTreeSet::new();
+            return None;
         }
-        let candidates: Vec<Candidate<'_>> = self
-            .work
-            .iter()
-            .enumerate()
-            .flat_map(|(unit, w)| w.wanted.rules.iter().map(move |rule| Candidate { unit, rule }))
-            .collect();
-        let in_force: BTreeSet<(usize, RuleIdentity)> = self
-            .work
-            .iter()
-            .enumerate()
-            .filter_map(|(unit, w)| Some((unit, w.found?)))
-            .flat_map(|(unit, found)| found.rules.iter().map(move |r| (unit, RuleIdentity::of(&r.rule))))
-            .collect();
-        let left_out = budget::leave_out(
-            &candidates,
-            limit.saturating_sub(foreign),
-            &in_force,
-            self.options,
-        );
+        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(wanted);
+        for work in &self.work {
+            let there: BTreeSet<RuleIdentity> = work
+                .found
+                .iter()
+                .flat_map(|found| &found.rules)
+                .map(|found| RuleIdentity::of(&found.rule))
+                .collect();
+            candidates.extend(work.wanted.rules.iter().map(|rule| Candidate {
+                rule,
+                in_force: there.contains(&RuleIdentity::of(rule)),
+            }));
+        }
+        let fit = budget::fit(&candidates, limit.saturating_sub(foreign), self.options);
+        let findings = budget::report(&fit, &candidates, limit, &self.options.subject());
         drop(candidates);
-        self.diagnostics.extend(budget::report(&left_out, limit));
-        self.left_out = left_out.iter().cloned().collect();
-        left_out
+        self.diagnostics.extend(findings);
+        self.left_out = fit.left_out.into_iter().collect();
+        Some(fit.included)
     }
 
-    /// The changes of one listener.
-    fn unit<'w>(&mut self, wanted: &[&'w Rule], found: Option<&'w ObservedListener>, late: bool) -> Unit<'w> {
+    /// The changes of one listener, and whether its priorities are used up.
+    fn unit<'w>(
+        &self,
+        wanted: &[&'w Rule],
+        found: Option<&'w ObservedListener>,
+        late: bool,
+        same_group: &dyn Fn(&ServerGroupRef, &ServerGroupRef) -> bool,
+    ) -> (Unit<'w>, bool) {
         let mut changes = Vec::new();
-        let known = |group: &alb_model::ServerGroupRef| self.ids.server_group(group);
-        let same = |wanted: &Rule, found: &Rule| same_actions(&wanted.actions, &found.actions, &known);
+        let same = |wanted: &Rule, found: &Rule| same_actions(&wanted.actions, &found.actions, same_group);
         let ours = |rule: &ObservedRule| self.owns_rule(rule);
+        let found = found.map_or([].as_slice(), |listener| listener.rules.as_slice());
         let mut full = false;
+        // Numbers are given once on a listener, although ALB seems to count each direction for itself.
+        let mut given: Vec<u16> = Vec::new();
         for direction in Direction::ALL {
             let table = Table {
                 direction: *direction,
-                found: found
-                    .iter()
-                    .flat_map(|l| &l.rules)
-                    .filter(|r| r.rule.direction == *direction)
-                    .collect(),
+                found: found.iter().filter(|r| r.rule.direction == *direction).collect(),
                 wanted: wanted
                     .iter()
                     .copied()
                     .filter(|r| r.direction == *direction)
                     .collect(),
             };
-            match table.diff(&ours, &same) {
-                Ok(found) => changes.extend(found),
-                Err(_) => full = true,
+            let others = found.iter().filter(|r| r.rule.direction != *direction);
+            let held = || {
+                others
+                    .clone()
+                    .map(ObservedRule::priority)
+                    .chain(given.iter().copied())
+            };
+            match table.diff(&held, &ours, &same) {
+                Ok(changed) => {
+                    given.extend(changed.iter().filter_map(|c| c.role.takes()));
+                    changes.extend(changed);
+                }
+                Err(NoRoom) => full = true,
             }
-        }
-        if full {
-            let message =
-                "a listener's priorities 1-10000 are used up; its rules stay as they are".to_owned();
-            self.report(Severity::Error, "PrioritiesExhausted", "", message);
         }
         if late {
             changes.push(Change {
@@ -166,7 +208,7 @@ impl<'a> Context<'a> {
                 edits: false,
             });
         }
-        Unit { changes }
+        (Unit { changes }, full)
     }
 
     fn report_tight(&mut self, calls: &[Call], tight: bool) {
@@ -226,6 +268,9 @@ impl<'a> Context<'a> {
                     RuleOp::Delete(id) => delete.push(id),
                     RuleOp::Default => default = true,
                 }
+            }
+            if !create.is_empty() {
+                waits.extend(&self.made_room);
             }
             let op = if default {
                 let wanted = &self.work[index].wanted;

@@ -1,13 +1,12 @@
 //! What differs between the rules that are there and those that are wanted, on one listener.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use alb_model::{Direction, Rule};
+use rustc_hash::FxHashMap;
 
 use super::order::{Node, Role};
 use super::overlap::covers;
-use super::place::{Wanted, place};
-use crate::identity::RuleIdentity;
+use super::place::{PRIORITIES, Wanted, place};
+use crate::identity::{RuleIdentity, fingerprint, same_identity};
 use crate::observed::ObservedRule;
 use crate::step::RuleUpdate;
 
@@ -129,10 +128,12 @@ pub(crate) struct Table<'a> {
 pub(crate) struct NoRoom;
 
 impl<'a> Table<'a> {
-    /// The changes that make the table as it is wanted. `ours` says which rules may be touched, `same` whether the
-    /// actions that are there (second) do what is wanted (first).
-    pub(crate) fn diff(
+    /// The changes that make the table as it is wanted. `held` are numbers that are taken although no rule of this table
+    /// has them; `ours` says which rules may be touched, `same` whether the actions that are there (second) do what is
+    /// wanted (first).
+    pub(crate) fn diff<H: Iterator<Item = u16>>(
         &self,
+        held: &dyn Fn() -> H,
         ours: &dyn Fn(&ObservedRule) -> bool,
         same: &dyn Fn(&Rule, &Rule) -> bool,
     ) -> Result<Vec<Change<'a>>, NoRoom> {
@@ -155,12 +156,14 @@ impl<'a> Table<'a> {
             .map(|(found, edits)| match found {
                 None => Wanted::NEW,
                 Some(i) => Wanted {
-                    current: Some(mine[*i].priority()),
+                    current: Some(mine[*i].priority()).filter(|p| PRIORITIES.contains(p)),
                     worth: if *edits { Wanted::EDITED } else { Wanted::UNTOUCHED },
                 },
             })
             .collect();
-        let occupied: Vec<u16> = self.found.iter().map(|f| f.priority()).collect();
+        let mut occupied: Vec<u16> = self.found.iter().map(|f| f.priority()).chain(held()).collect();
+        occupied.sort_unstable();
+        occupied.dedup();
         let placed = place(&wishes, &occupied).ok_or(NoRoom)?;
 
         let mut stays = vec![false; mine.len()];
@@ -223,30 +226,60 @@ fn match_rules(
     for back in 1..=tail {
         matched[wanted.len() - back] = Some(mine.len() - back);
     }
-    let mut by_identity: BTreeMap<RuleIdentity, VecDeque<usize>> = BTreeMap::new();
-    for (i, found) in mine.iter().enumerate().take(mine.len() - tail).skip(head) {
-        let identity = RuleIdentity::of(&found.rule);
-        by_identity.entry(identity).or_default().push_back(i);
-    }
-    if by_identity.is_empty() {
+    let (open, there) = (head..wanted.len() - tail, head..mine.len() - tail);
+    if open.is_empty() || there.is_empty() {
         return matched;
     }
-    let open: Vec<(usize, RuleIdentity)> = (head..wanted.len() - tail)
-        .map(|i| (i, RuleIdentity::of(wanted[i])))
-        .collect();
-    for (i, identity) in &open {
-        let there = by_identity.get_mut(identity);
-        matched[*i] = there.and_then(|there| {
-            let at = there
-                .iter()
-                .position(|found| same(wanted[*i], &mine[*found].rule))?;
-            there.remove(at)
-        });
+    let mut chains = Chains::new(mine, there);
+    let open: Vec<(usize, u64)> = open.map(|i| (i, fingerprint(wanted[i]))).collect();
+    for (i, hash) in &open {
+        let fits = |found: usize| same_identity(wanted[*i], &mine[found].rule);
+        matched[*i] = chains.take(*hash, |found| fits(found) && same(wanted[*i], &mine[found].rule));
     }
-    for (i, identity) in &open {
+    for (i, hash) in &open {
         if matched[*i].is_none() {
-            matched[*i] = by_identity.get_mut(identity).and_then(VecDeque::pop_front);
+            matched[*i] = chains.take(*hash, |found| same_identity(wanted[*i], &mine[found].rule));
         }
     }
     matched
+}
+
+/// Rules that are there, by fingerprint, each list in order.
+struct Chains {
+    first: FxHashMap<u64, usize>,
+    /// The next rule of the same fingerprint.
+    next: Vec<Option<usize>>,
+    taken: Vec<bool>,
+}
+
+impl Chains {
+    /// Rules of one fingerprint that are looked at before giving up. Only tables with rules that no request can reach
+    /// hold more than one or two.
+    const LOOKED_AT: usize = 16;
+
+    fn new(rules: &[&ObservedRule], range: std::ops::Range<usize>) -> Self {
+        let mut out = Self {
+            first: FxHashMap::default(),
+            next: vec![None; rules.len()],
+            taken: vec![false; rules.len()],
+        };
+        for i in range.rev() {
+            out.next[i] = out.first.insert(fingerprint(&rules[i].rule), i);
+        }
+        out
+    }
+
+    /// Takes the first rule of a fingerprint that fits.
+    fn take(&mut self, hash: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let first = self.first.get_mut(&hash)?;
+        while self.taken[*first] {
+            *first = self.next[*first]?;
+        }
+        let chain = std::iter::successors(Some(*first), |i| self.next[*i]);
+        let found = chain
+            .take(Self::LOOKED_AT)
+            .find(|i| !self.taken[*i] && fits(*i))?;
+        self.taken[found] = true;
+        Some(found)
+    }
 }

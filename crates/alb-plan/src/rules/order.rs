@@ -60,6 +60,15 @@ impl Role {
         }
     }
 
+    /// The number it gives to a rule.
+    pub(crate) fn takes(self) -> Option<u16> {
+        match self {
+            Self::Create { at } | Self::Up { at } | Self::Convert { at, .. } => Some(at),
+            Self::Down { to, .. } => Some(to),
+            Self::Edit { .. } | Self::Default | Self::Delete { .. } => None,
+        }
+    }
+
     fn makes(self) -> Option<u16> {
         match self {
             Self::Create { at } | Self::Up { at } | Self::Convert { at, .. } => Some(at),
