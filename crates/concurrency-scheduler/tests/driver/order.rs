@@ -273,6 +273,29 @@ async fn g6_lighter_changes_pass_a_heavy_one_only_so_often() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn g4_longest_backlog_first_lets_nobody_wait_much_longer_than_three_times_age_after() {
+    let config = ClassConfig {
+        policy: Policy::LongestBacklogFirst,
+        age_after: s(5),
+        ..ClassConfig::unlimited_rate(1)
+    };
+    let (handle, recorder) = one_class(config);
+    for _ in 0..100 {
+        handle
+            .submit(change("long", takes("long", s(1))).mode(Mode::Fifo))
+            .unwrap();
+    }
+    tokio::time::sleep(ms(1)).await;
+    let short = handle.submit(change("short", takes("short", s(1)))).unwrap();
+    assert!(short.await.is_done());
+    assert_eq!(
+        recorder.starts("short"),
+        [s(16)],
+        "the first end after 15 s of waiting"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn longest_backlog_first_finishes_a_bulk_soonest() {
     let mut makespans = Vec::new();
     for policy in [Policy::Fair, Policy::LongestBacklogFirst] {
