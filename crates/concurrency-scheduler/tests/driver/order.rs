@@ -215,6 +215,22 @@ async fn a_users_change_goes_first_until_a_resync_has_waited_age_after() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn priorities_count_among_all_that_was_submitted_however_much_it_is() {
+    let (handle, recorder) = one_class(ClassConfig::unlimited_rate(10));
+    let key = |n: u32| -> &'static str { format!("{n}").leak() };
+    let submit = |n, name, priority| {
+        handle
+            .submit(change(key(n), takes(name, ms(1))).priority(priority))
+            .unwrap()
+    };
+    // The driver has had no chance to run before all of them are in its channel.
+    (0..5_000).for_each(|n| drop(submit(n, "resync", Priority::Resync)));
+    let last = submit(5_000, "user", Priority::User);
+    assert!(last.await.is_done());
+    assert_eq!(recorder.order()[0], "user");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_takes_the_best_priority_of_what_waits_for_it() {
     let (handle, recorder) = one_class(ClassConfig::unlimited_rate(1));
     let submit = |key, name, priority| {
