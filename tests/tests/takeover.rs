@@ -185,8 +185,7 @@ async fn application(stack: &mut Stack, name: &str, address: &str) -> Result<()>
     stack.application(name, &[address]).await?;
     let host = format!("{name}.example.com");
     stack.ingress(name, &host, &[("/", name)]).await?;
-    let second = || created_second(stack, name);
-    let made = second().await?;
+    let made = created_second(stack, name).await?;
     stack::until("the next second", LIMIT, || async {
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)?
