@@ -1,6 +1,7 @@
 //! Prints the scoreboard: ours, a naive baseline, the best-known alternative, the limit, the ratios, all in one run.
 
 use benches::{
+    convergence,
     plan,
     report::{Section, table},
     scheduler,
@@ -23,6 +24,11 @@ const SECTIONS: &[Section] = &[
         name: "plan",
         title: "Planner (alb-plan)",
         run: plan::rows,
+    },
+    Section {
+        name: "convergence",
+        title: "Convergence (the whole controller)",
+        run: convergence::rows,
     },
 ];
 

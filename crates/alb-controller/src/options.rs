@@ -45,6 +45,18 @@ pub struct Options {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub generate_albconfigs: bool,
 
+    /// Serve hosts listed in `spec.tls` on plain HTTP too, also without `listen-ports`.
+    ///
+    /// The managed ALB Ingress Controller does not; the Kubernetes Ingress conformance suite expects it.
+    #[arg(long)]
+    pub tls_hosts_on_http: bool,
+
+    /// Accept hosts without a dot.
+    ///
+    /// ALB's documentation refuses them; the Kubernetes Ingress conformance suite uses them.
+    #[arg(long)]
+    pub hosts_without_dot: bool,
+
     /// Limits for changes of load balancers, listeners and rules (`--lb-…`).
     #[command(flatten)]
     pub lb: LbLimits,
@@ -66,6 +78,8 @@ impl Options {
             poll_interval_ms: 500,
             rule_quota: None,
             generate_albconfigs: true,
+            tls_hosts_on_http: false,
+            hosts_without_dot: false,
             lb: LbLimits::default(),
             rs: RsLimits::default(),
         }

@@ -55,9 +55,9 @@ impl Controller {
         rs.validate(RS)?;
         // The API server protects itself (priority and fairness); this only keeps a burst of Events polite.
         let kube_class = ClassConfig {
-            rate_per_s: Some(100.0),
-            burst: 200,
-            max_concurrent: 16,
+            rate_per_s: Some(500.0),
+            burst: 500,
+            max_concurrent: 32,
             ..ClassConfig::default()
         };
         Ok(Self {
@@ -106,6 +106,8 @@ impl Controller {
         let settings = Settings {
             cluster_id: self.options.cluster_id.clone(),
             vpc_id: self.options.vpc_id.clone(),
+            tls_hosts_on_http: self.options.tls_hosts_on_http,
+            hosts_without_dot: self.options.hosts_without_dot,
             ..Settings::default()
         };
         let mut run = Run {
