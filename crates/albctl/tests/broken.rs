@@ -65,7 +65,7 @@ Ingress shop/ancient | ObjectInvalid | apiVersion
 Ingress shop/ | ObjectInvalid | metadata.name
 Ingress shop/class | IngressClassNotFound | spec.ingressClassName
 Ingress shop/classless | IngressClassNotFound | spec.ingressClassName
-Service shop/web | ObjectRepeated |
+Service shop/web | ObjectRepeated | metadata.name
 File examples/broken/60-syntax.yaml | FileUnreadable | line 5
 File examples/broken/60-syntax.yaml | FileUnreadable | line 12
 File examples/broken/60-syntax.yaml | FileUnreadable | line 14

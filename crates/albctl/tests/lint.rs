@@ -85,7 +85,7 @@ fn exit_codes() {
 #[test]
 fn lists_streams_and_other_kinds() {
     let one = ingress("a", "a.example.com", &[("/", "web")]).replace("---\n", "");
-    let item = one.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let item = format!("  {}", one.trim_end().replace('\n', "\n  ")) + "\n";
     let list = format!(
         "apiVersion: v1\nkind: List\nitems:\n-{}---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\n---\n{}",
         &item[1..],
@@ -162,9 +162,8 @@ fn anything_at_all_is_no_panic() {
 fn a_long_file_is_read() {
     let lines = 30_000;
     let mut file = String::from("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: long}\ndata:\n");
-    for n in 0..lines {
-        file.push_str(&format!("  k{n}: v\n"));
-    }
+    let members: Vec<String> = (0..lines).map(|n| format!("  k{n}: v\n")).collect();
+    file.push_str(&members.concat());
     file.push_str("---\n");
     file.push_str(&ingress("a", "a..b", &[("/", "web")]));
     let ran = run_with(&["lint", "-f", "-", "-o", "json"], file.as_bytes());

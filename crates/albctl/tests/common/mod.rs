@@ -67,16 +67,14 @@ pub fn run_with(args: &[&str], input: &[u8]) -> Ran {
 
 /// An Ingress of one host with paths.
 pub fn ingress(name: &str, host: &str, paths: &[(&str, &str)]) -> String {
-    let paths: String = paths
-        .iter()
-        .map(|(path, service)| {
-            format!(
-                "      - {{path: {path}, pathType: Prefix, backend: {{service: {{name: {service}, port: {{number: 80}}}}}}}}\n"
-            )
-        })
-        .collect();
+    let line = |(path, service): &(&str, &str)| {
+        format!(
+            "      - {{path: {path}, pathType: Prefix, backend: {{service: {{name: {service}, port: {{number: 80}}}}}}}}"
+        )
+    };
+    let paths = paths.iter().map(line).collect::<Vec<_>>().join("\n");
     format!(
         "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
-         ingressClassName: alb\n  rules:\n  - host: {host}\n    http:\n      paths:\n{paths}---\n"
+         ingressClassName: alb\n  rules:\n  - host: {host}\n    http:\n      paths:\n{paths}\n---\n"
     )
 }
