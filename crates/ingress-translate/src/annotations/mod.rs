@@ -29,7 +29,7 @@ const NGINX_PREFIX: &str = "nginx.ingress.kubernetes.io/";
 pub(crate) struct Annotations<'a> {
     object: &'a ObjectRef,
     /// Key without prefix → (full key, value).
-    values: BTreeMap<&'a str, (String, &'a str)>,
+    values: BTreeMap<&'a str, (&'a str, &'a str)>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Annotations<'a> {
                 this.take(key, full, value);
             } else if let Some(key) = full.strip_prefix(NGINX_PREFIX) {
                 if table::find(key).is_some_and(|spec| spec.nginx) {
-                    this.values.insert(key, (full.clone(), value));
+                    this.values.insert(key, (full, value));
                 } else {
                     let message = format!(
                         "{full} has no effect here; remove it, or use the matching \
@@ -60,7 +60,7 @@ impl<'a> Annotations<'a> {
         this
     }
 
-    fn take(&mut self, key: &'a str, full: &str, value: &'a str) {
+    fn take(&mut self, key: &'a str, full: &'a str, value: &'a str) {
         match table::find(key) {
             None => {
                 let hint = table::nearest(key).map_or_else(
@@ -88,7 +88,7 @@ impl<'a> Annotations<'a> {
                 );
             }
             Some(_) => {
-                self.values.insert(key, (full.to_owned(), value));
+                self.values.insert(key, (full, value));
             }
         }
     }
@@ -101,7 +101,7 @@ impl<'a> Annotations<'a> {
     /// Reports something about a key that is present.
     pub(crate) fn report_on(&mut self, code: Code, key: &str, message: impl Into<String>) {
         let full = match self.values.get(key) {
-            Some((full, _)) => full.clone(),
+            Some((full, _)) => (*full).to_owned(),
             None => format!("{ANNOTATION_PREFIX}{key}"),
         };
         self.report(code, &full, message.into());
