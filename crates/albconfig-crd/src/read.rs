@@ -261,10 +261,9 @@ fn shown(value: &Value) -> String {
 
 static SPEC: LazyLock<JSONSchemaProps> = LazyLock::new(|| {
     let versions = crd().spec.versions.into_iter();
-    let roots = versions.filter_map(|version| version.schema?.open_api_v3_schema);
+    let mut roots = versions.filter_map(|version| version.schema?.open_api_v3_schema);
     roots
-        .filter_map(|root| root.properties?.remove("spec"))
-        .next()
+        .find_map(|root| root.properties?.remove("spec"))
         .unwrap_or_default()
 });
 

@@ -58,8 +58,9 @@ mod settings;
 mod target;
 
 pub use annotations::BackendSettings;
-pub use annotations::table::{ANNOTATIONS, AnnotationSpec, Grammar, Scope, Status};
-pub use assemble::{Assembled, PLACEHOLDER, ServedRule, assemble, assemble_with};
+pub use annotations::grammar::{Grammar, Kind};
+pub use annotations::table::{ANNOTATIONS, AnnotationSpec, Scope, Status};
+pub use assemble::{Assembled, PLACEHOLDER, ServedRule, assemble, assemble_with, compacted};
 pub use codes::{Code, CodeInfo};
 pub use compile::compile;
 pub use discovery::{AccountCertificate, AccountCertificates, UPLOADED_PREFIX};
