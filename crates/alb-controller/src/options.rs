@@ -45,6 +45,15 @@ pub struct Options {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub generate_albconfigs: bool,
 
+    /// Seconds between two reads of the account's certificates, while hosts are served with some of them. Without such
+    /// hosts they are not read.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub certificate_interval: u64,
+
+    /// Seconds between two reads of the account's certificates while a host lacks one.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub certificate_search_interval: u64,
+
     /// Serve hosts listed in `spec.tls` on plain HTTP too, also without `listen-ports`.
     ///
     /// The managed ALB Ingress Controller does not; the Kubernetes Ingress conformance suite expects it.
@@ -78,6 +87,8 @@ impl Options {
             poll_interval_ms: 500,
             rule_quota: None,
             generate_albconfigs: true,
+            certificate_interval: 600,
+            certificate_search_interval: 30,
             tls_hosts_on_http: false,
             hosts_without_dot: false,
             lb: LbLimits::default(),

@@ -1,5 +1,6 @@
 //! What the index's task and the running changes share, by key.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) rule_limits: DashMap<Arc<str>, usize>,
     /// How many calls of one plan run at the same time, as far as throttling allows.
     pub(crate) breadth: Breadth,
+    /// Keys of the tags that each AlbConfig gave its ALB since the start.
+    pub(crate) tag_keys: DashMap<Arc<str>, BTreeSet<String>>,
     /// Number of plans made for each AlbConfig since the start.
     pub(crate) plans: DashMap<Arc<str>, u64>,
     /// Server groups that exist.

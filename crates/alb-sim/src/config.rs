@@ -1,6 +1,6 @@
 //! How a simulator is set up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Config {
     pub vpcs: Vec<Vpc>,
     /// vSwitches that exist.
     pub vswitches: Vec<VSwitch>,
+    /// Ids of the custom TLS policies that exist (`scp-…`); the calls that make them are not modelled.
+    pub security_policies: BTreeSet<String>,
     /// How long jobs take.
     pub job_latency: JobLatency,
     /// How long the API thinks before it answers any call.
@@ -73,6 +75,7 @@ impl Default for Config {
                 VSwitch::new("vsw-sim-a", "cn-hangzhou-h", "vpc-sim"),
                 VSwitch::new("vsw-sim-b", "cn-hangzhou-i", "vpc-sim"),
             ],
+            security_policies: BTreeSet::new(),
             job_latency: JobLatency::uniform(Duration::from_millis(20)),
             call_latency: Duration::ZERO,
             job_visible_after: Duration::ZERO,

@@ -163,6 +163,13 @@ impl AlbSim {
         let addresses = Arc::new(AddressMap::new(config.addresses.clone()));
         let (world, follower) = watch::channel(Arc::new(World::default()));
         let data_plane = DataPlane::start(follower, Arc::clone(&addresses), config.data_plane_bind);
+        let mut store = Store::new(
+            config.seed,
+            config.quotas.clone(),
+            config.instances.clone(),
+            config.history,
+        );
+        store.security_policies.clone_from(&config.security_policies);
         let shared = Arc::new(Shared {
             address,
             addresses,
@@ -171,12 +178,7 @@ impl AlbSim {
             throttler: Throttler::new(config.throttle.clone()),
             tokens: Tokens::new(config.history),
             records: Records::new(config.history),
-            store: Mutex::new(Store::new(
-                config.seed,
-                config.quotas.clone(),
-                config.instances.clone(),
-                config.history,
-            )),
+            store: Mutex::new(store),
             // Apart from the resources' ids, which then do not depend on how often something is read.
             request_ids: Mutex::new(Ids::new(!config.seed)),
             world,

@@ -75,7 +75,7 @@ fn instance(annotations: &mut Annotations<'_>, spec: &mut AlbConfigSpec) {
         word.clone_into(&mut config.address_type);
     }
     if let Some(word) = annotations.word("address-allocated-mode") {
-        word.clone_into(&mut config.address_allocated_mode);
+        config.address_allocated_mode = Some(word.to_owned());
     }
     if let Some(word) = annotations.word("edition") {
         word.clone_into(&mut config.edition);

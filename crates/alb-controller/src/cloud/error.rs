@@ -117,6 +117,17 @@ pub enum ExecError {
     /// vSwitches whose zones are needed do not exist.
     #[error("vSwitch(es) {0} do not exist; name vSwitches of the load balancer's VPC in zoneMappings")]
     UnknownVSwitch(String),
+    /// There is nowhere to put a load balancer that names no zones.
+    #[error(
+        "VPC {vpc} has no vSwitch in a zone in which ALB runs ({zones}); create one in each of two zones, or write \
+         zoneMappings"
+    )]
+    NoZone {
+        /// The VPC.
+        vpc: String,
+        /// Zones in which ALB runs.
+        zones: String,
+    },
     /// The plan refers to something that none of its steps makes.
     #[error(transparent)]
     Unresolved(#[from] Unresolved),
@@ -137,7 +148,9 @@ impl ExecError {
             Self::Read(error) => Some(error.class()),
             Self::Step { source, .. } => Some(source.class()),
             Self::Stale { .. } => Some(ErrorClass::Conflict),
-            Self::UnknownVSwitch(_) | Self::Unresolved(_) => Some(ErrorClass::Permanent),
+            Self::UnknownVSwitch(_) | Self::NoZone { .. } | Self::Unresolved(_) => {
+                Some(ErrorClass::Permanent)
+            }
             Self::NotActive { .. } => Some(ErrorClass::Retryable),
             Self::Certificate { .. } | Self::Cancelled { .. } => None,
         }

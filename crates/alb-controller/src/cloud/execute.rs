@@ -144,6 +144,7 @@ pub async fn execute_with(
             Some((error, without_effect)) => {
                 tracing::debug!(%error, request_id = error.request_id(), step = index, "step failed");
                 ended.fail(&plan.steps[index], error, without_effect);
+                queue.lose(plan, index);
             }
         }
     }
@@ -173,6 +174,8 @@ struct Queue {
     /// Steps that may start: the longest way first, then in the order of the plan.
     ready: BTreeSet<(std::cmp::Reverse<usize>, usize)>,
     finished: Vec<bool>,
+    /// Steps that failed, or that build on one that did.
+    lost: Vec<bool>,
 }
 
 impl Queue {
@@ -184,6 +187,7 @@ impl Queue {
             way: vec![0; total],
             ready: BTreeSet::new(),
             finished: vec![false; total],
+            lost: vec![false; total],
         };
         for (index, step) in plan.steps.iter().enumerate() {
             queue.missing[index] = step.waits_for.len();
@@ -210,11 +214,34 @@ impl Queue {
     }
 
     fn push(&mut self, index: usize) {
+        if self.lost[index] {
+            return;
+        }
         self.ready.insert((std::cmp::Reverse(self.way[index]), index));
     }
 
     fn take(&mut self) -> Option<usize> {
         self.ready.pop_first().map(|(_, index)| index)
+    }
+
+    /// Notes a failure: what builds on the step is lost with it, what only came after it goes on.
+    fn lose(&mut self, plan: &Plan, index: usize) {
+        let mut lost = vec![index];
+        while let Some(index) = lost.pop() {
+            if std::mem::replace(&mut self.lost[index], true) {
+                continue;
+            }
+            for later in std::mem::take(&mut self.behind[index]) {
+                if plan.steps[later].may_fail.iter().any(|step| step.0 == index) {
+                    self.missing[later] -= 1;
+                    if self.missing[later] == 0 {
+                        self.push(later);
+                    }
+                } else {
+                    lost.push(later);
+                }
+            }
+        }
     }
 
     fn finish(&mut self, plan: &Plan, index: usize) {

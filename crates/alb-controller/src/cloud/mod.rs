@@ -15,6 +15,7 @@ mod error;
 mod execute;
 mod servers;
 mod step;
+mod zones;
 
 pub use certificate::{CertificateSource, Pem, SourceError};
 pub use error::{ExecError, Refusal, Unfinished};
@@ -33,3 +34,4 @@ pub async fn observe(
 ) -> Result<alb_plan::Observed, ExecError> {
     Ok(alb_plan::observe::gateway(client, ownership, load_balancer_id).await?)
 }
+pub(crate) use zones::discover_zones;

@@ -368,11 +368,31 @@ fn refuses_caller(error: &Error) -> bool {
         })
 }
 
+/// Whether an error code is about something that a person named by its id: the load balancer has not moved on, the name
+/// is wrong.
+fn names_something_given(code: &str) -> bool {
+    let code = code.to_ascii_lowercase();
+    [
+        "certificate",
+        "securitypolicy",
+        "securitygroup",
+        "bandwidthpackage",
+        "acl",
+        "vswitch",
+        "vpc",
+        "eip",
+        "resourcegroup",
+    ]
+    .iter()
+    .any(|given| code.ends_with(given))
+}
+
 /// Tells "the world has moved on" from other failures.
 fn wrap(step: &Step, error: Error) -> ExecError {
     let text = step.describe();
     let source = Box::new(error);
-    let moved = matches!(source.class(), ErrorClass::NotFound | ErrorClass::AlreadyExists);
+    let moved = matches!(source.class(), ErrorClass::NotFound | ErrorClass::AlreadyExists)
+        && !source.code().is_some_and(names_something_given);
     if moved && !matches!(step.op, StepOp::UploadCertificate { .. }) {
         ExecError::Stale { step: text, source }
     } else {

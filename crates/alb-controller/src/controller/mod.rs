@@ -10,15 +10,16 @@ use std::time::Duration;
 use alb_model::{Diagnostic, ObjectRef, Severity};
 use albconfig_crd::AlbConfig;
 use concurrency_scheduler::{ClassConfig, Mode, Priority, Scheduler, SchedulerHandle, Submission};
-use ingress_translate::Settings;
+use ingress_translate::{AccountCertificates, Settings};
 use kube::{Client, ResourceExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use self::resync::Resyncs;
+use crate::account;
 use crate::feed::{self, Change};
 use crate::index::{Claim, GatewayChange, Index, Settled, WantedGateway, by_object};
 use crate::jobs::{GatewayJob, Job, JobKey, KUBE, LB, RS, Wish};
@@ -93,6 +94,14 @@ impl Controller {
             rule_quota: self.options.rule_quota.map(usize::from),
         };
         let writer = worker.writer.clone();
+        let pauses = account::Pauses {
+            fresh: Duration::from_secs(self.options.certificate_interval),
+            lacking: Duration::from_secs(self.options.certificate_search_interval),
+        };
+        let (need, needed) = watch::channel(account::Need::None);
+        let (certificates, account) = mpsc::unbounded_channel();
+        let reader = account::keep_reading(worker.alb.clone(), pauses, needed, certificates, stop.clone());
+        tasks.spawn(reader);
         let [lb, rs, kube] = self.classes;
         let scheduler = Scheduler::builder()
             .class(LB, lb)
@@ -116,10 +125,11 @@ impl Controller {
             writer,
             shared: self.shared,
             resyncs: Resyncs::default(),
+            need,
             options: self.options,
             scheduler: scheduler.clone(),
         };
-        let ended = run.until_stopped(feed, inbox, &stop).await;
+        let ended = run.until_stopped(feed, inbox, account, &stop).await;
 
         info!("stopping: running changes may finish");
         stop.cancel();
@@ -142,6 +152,8 @@ struct Run {
     writer: Writer,
     shared: Arc<Shared>,
     resyncs: Resyncs,
+    /// Says how urgently the account's certificates are needed.
+    need: watch::Sender<account::Need>,
     options: Options,
     scheduler: SchedulerHandle<JobKey, Job>,
 }
@@ -151,6 +163,7 @@ impl Run {
         &mut self,
         mut feed: mpsc::Receiver<Change>,
         mut inbox: mpsc::UnboundedReceiver<Report>,
+        mut account: mpsc::UnboundedReceiver<AccountCertificates>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         let batch = Duration::from_millis(self.options.batch_delay_ms);
@@ -166,10 +179,15 @@ impl Run {
                     None if stop.is_cancelled() => return Ok(()),
                     None => return Err(Error::FeedEnded),
                 },
+                list = account.recv() => if let Some(list) = list { self.index.set_account(list) },
                 report = inbox.recv() => if let Some(report) = report { self.take(report) },
                 () = at(settle_at) => {
                     settle_at = None;
                     let settled = self.index.settle();
+                    self.need.send_if_modified(|need| {
+                        let now = self.index.need_of_account();
+                        std::mem::replace(need, now) != now
+                    });
                     self.act(settled).await;
                 }
                 () = at(self.resyncs.next()) => {
@@ -271,7 +289,7 @@ impl Run {
     /// Compares an ALB and its server groups with what is wanted, from a fresh look.
     fn resync(&mut self, name: &Arc<str>) {
         let Some(wanted) = self.index.gateway(name).cloned() else {
-            let leaving = self.index.albconfig(name).cloned();
+            let leaving = self.index.albconfig(name).cloned().map(Arc::new);
             if let Some(albconfig) = leaving.filter(|a| a.metadata.deletion_timestamp.is_some()) {
                 self.resyncs.plan(name, self.options.resync_interval);
                 self.let_go(name.clone(), albconfig, Priority::Resync);

@@ -91,15 +91,35 @@ impl Worker {
         wanted: &WantedGateway,
         cancelled: &CancellationToken,
     ) -> Result<Result<(), Unfinished>, Failure> {
-        let mut observed = self.observed(name, &wanted.gateway).await?;
         let mut desired = Gateway::clone(&wanted.gateway);
+        let held = held_load_balancer(&wanted.albconfig, &desired);
+        let mut observed = self
+            .observed(name, held.as_deref().or(desired.load_balancer.id.as_deref()))
+            .await?;
+        let moved = match &held {
+            Some(held) if observed.load_balancer.is_some() => {
+                let moved = id_fixed(name, held, desired.load_balancer.id.take());
+                // Whether it was there before is for its tags to say.
+                Some(moved)
+            }
+            Some(_) => {
+                observed = self.observed(name, desired.load_balancer.id.as_deref()).await?;
+                None
+            }
+            None => None,
+        };
+        let balancer = &mut desired.load_balancer;
+        if observed.load_balancer.is_none() && balancer.id.is_none() && balancer.zone_mappings.is_empty() {
+            balancer.zone_mappings = cloud::discover_zones(&self.alb, &balancer.vpc_id).await?;
+        }
         for (group, wish) in &mut desired.server_groups {
             wish.servers = self.wanted_servers(&PoolKey {
                 albconfig: name.clone(),
                 group: group.clone(),
             });
         }
-        let plan = plan(&observed, &desired, &self.plan_options(name, wanted));
+        let options = self.plan_options(name, wanted);
+        let plan = plan(&observed, &desired, &options);
         let secrets = Secrets {
             writer: &self.writer,
             gateway: &desired,
@@ -123,7 +143,8 @@ impl Worker {
             _ => {}
         }
         self.note_pools(name, &observed, &desired);
-        let load_balancer = Box::new(load_balancer_status(&observed));
+        let mut load_balancer = Box::new(load_balancer_status(&observed));
+        load_balancer.tag_keys = self.note_tags(name, wanted, &observed);
         if executed.as_ref().err().is_none_or(|stopped| stopped.is_known) {
             self.shared.observed.insert(name.clone(), observed);
         }
@@ -136,6 +157,7 @@ impl Worker {
             info!(albconfig = %name, calls, took = ?execution.took, "load balancer changed");
         }
         let mut findings = plan.diagnostics;
+        findings.extend(moved);
         findings.extend(
             execution
                 .refused
@@ -174,19 +196,14 @@ impl Worker {
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         if albconfig.finalizers().iter().any(|f| f == FINALIZER) {
-            let id = albconfig.spec.config.id.clone();
-            let gateway = Gateway {
-                load_balancer: alb_model::LoadBalancer {
-                    id,
-                    ..Default::default()
-                },
-                ..Default::default()
-            };
-            self.shared.observed.remove(name);
-            let mut observed = self.observed(name, &gateway).await?;
+            let gateway = Gateway::default();
+            let named = albconfig.spec.config.id.as_ref().filter(|id| !id.is_empty());
+            let mut observed = self.observed_last(name, albconfig, named).await?;
+            let found = observed.load_balancer.as_ref().map(|lb| lb.id().to_owned());
             let options = Options {
                 ownership: self.ownership(name),
-                reused: gateway.load_balancer.id.is_some(),
+                // One that was reused under another id says so in its tags.
+                reused: named.is_some() && found.as_ref() == named,
                 region: self.alb.region().to_owned(),
                 scope: self.scope(name, albconfig),
                 ..Options::default()
@@ -220,6 +237,27 @@ impl Worker {
         Ok(())
     }
 
+    /// What an AlbConfig that goes leaves behind: on the load balancer it had, else on the one it names, else on the one
+    /// with its tags.
+    async fn observed_last(
+        &self,
+        name: &Arc<str>,
+        albconfig: &AlbConfig,
+        named: Option<&String>,
+    ) -> Result<Observed, Failure> {
+        let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+        let had = status.and_then(|lb| lb.id.as_ref());
+        for id in [had, named.filter(|id| Some(*id) != had)].into_iter().flatten() {
+            self.shared.observed.remove(name);
+            let observed = self.observed(name, Some(id)).await?;
+            if observed.load_balancer.is_some() {
+                return Ok(observed);
+            }
+        }
+        self.shared.observed.remove(name);
+        self.observed(name, None).await
+    }
+
     /// Puts the finalizer on an AlbConfig before anything is made for it.
     async fn protect(&self, albconfig: &AlbConfig) -> Result<(), Failure> {
         let name = albconfig.name_any();
@@ -236,11 +274,10 @@ impl Worker {
 
     /// What the ALB has: as known, or read now. Taken out of what is known, for whoever changes it to put back: an attempt
     /// that is cut short must not leave behind what is not true any more.
-    async fn observed(&self, name: &Arc<str>, gateway: &Gateway) -> Result<Observed, Failure> {
+    async fn observed(&self, name: &Arc<str>, id: Option<&str>) -> Result<Observed, Failure> {
         if let Some((_, known)) = self.shared.observed.remove(name) {
             return Ok(known);
         }
-        let id = gateway.load_balancer.id.as_deref();
         Ok(cloud::observe(&self.alb, &self.ownership(name), id).await?)
     }
 
@@ -292,10 +329,57 @@ impl Worker {
             },
             created: wanted.created.clone(),
             held: wanted.held.clone(),
+            frozen_load_balancer: wanted.frozen_load_balancer,
+            frozen_listeners: wanted.frozen_listeners.clone(),
+            former_tags: self.former_tags(name, &wanted.albconfig),
+            certificates_in_use: self.named_elsewhere(name),
             region: self.alb.region().to_owned(),
             scope: self.scope(name, &wanted.albconfig),
             ..Options::default()
         }
+    }
+
+    /// Keys of the tags that the AlbConfig gave its ALB, by its status and by what was done since.
+    fn former_tags(&self, name: &Arc<str>, albconfig: &AlbConfig) -> BTreeSet<String> {
+        let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+        let told = status.into_iter().flat_map(|lb| lb.tag_keys.iter().cloned());
+        let known = self.shared.tag_keys.get(name).map(|keys| keys.clone());
+        told.chain(known.into_iter().flatten()).collect()
+    }
+
+    /// Notes which tags of the ALB are the AlbConfig's doing: those it has or had and that are there.
+    fn note_tags(&self, name: &Arc<str>, wanted: &WantedGateway, observed: &Observed) -> Vec<String> {
+        let there = observed.load_balancer.as_ref().map(|lb| &lb.attributes.tags);
+        let mut keys = self.former_tags(name, &wanted.albconfig);
+        keys.extend(
+            wanted
+                .albconfig
+                .spec
+                .config
+                .tags
+                .iter()
+                .map(|tag| tag.key.clone()),
+        );
+        keys.retain(|key| there.is_some_and(|tags| tags.contains_key(key)));
+        self.shared.tag_keys.insert(name.clone(), keys.clone());
+        keys.into_iter().collect()
+    }
+
+    /// Ids of certificates that the gateways of other AlbConfigs name.
+    fn named_elsewhere(&self, name: &Arc<str>) -> BTreeSet<String> {
+        let others = self.shared.wanted.iter().filter(|entry| entry.key() != name);
+        others
+            .flat_map(|entry| {
+                let listeners = entry.value().listeners.iter();
+                let certificates = listeners.flat_map(|l| l.certificates.clone()).collect::<Vec<_>>();
+                certificates
+                    .into_iter()
+                    .filter_map(|certificate| match certificate {
+                        CertificateRef::Id(id) => Some(id),
+                        CertificateRef::Managed(_) => None,
+                    })
+            })
+            .collect()
     }
 
     /// Scope of ClientTokens: a request that is repeated in one scope makes nothing new.
@@ -315,6 +399,29 @@ impl Worker {
             format!("{uid}/{:016x}/{number}", self.process)
         }
     }
+}
+
+/// The load balancer that an AlbConfig has, where its spec names another one.
+fn held_load_balancer(albconfig: &AlbConfig, desired: &Gateway) -> Option<String> {
+    let status = albconfig.status.as_ref()?.load_balancer.as_ref()?;
+    let (has, wants) = (status.id.as_ref()?, desired.load_balancer.id.as_ref()?);
+    (has != wants).then(|| has.clone())
+}
+
+fn id_fixed(name: &str, held: &str, wanted: Option<String>) -> Diagnostic {
+    let wanted = wanted.unwrap_or_default();
+    let message = format!(
+        "this AlbConfig has load balancer {held}, which is kept; it cannot move to {wanted}: write {held} or remove id, or \
+         make a new AlbConfig for {wanted}"
+    );
+    let object = ObjectRef::new("AlbConfig", "", name);
+    Diagnostic::new(
+        Severity::Error,
+        "AttributeFixed",
+        object,
+        "spec.config.id",
+        message,
+    )
 }
 
 /// What is told of a rule that the API refuses: to each object it stems from, or to the AlbConfig.
@@ -371,6 +478,7 @@ fn load_balancer_status(observed: &Observed) -> LoadBalancerStatus {
                 certificates: certificates(&listener.attributes.certificates),
             })
             .collect(),
+        tag_keys: Vec::new(),
     }
 }
 

@@ -226,14 +226,20 @@ pub async fn uploaded_certificates(
     client: &Client,
     prefix: &str,
 ) -> Result<BTreeMap<String, ObservedCertificate>, Error> {
-    let request = cas::ListUserCertificateOrder {
+    // Without a status only valid ones are listed; one that has expired is there all the same, and its name taken.
+    let list = |status: Option<&str>| cas::ListUserCertificateOrder {
         order_type: Some("UPLOAD".to_owned()),
         keyword: Some(prefix.to_owned()),
+        status: status.map(str::to_owned),
         ..Default::default()
     };
-    let found = client.all_pages(request).await?;
-    Ok(found
+    let (valid, expired) = try_join!(
+        client.all_pages(list(None)),
+        client.all_pages(list(Some("EXPIRED")))
+    )?;
+    Ok(valid
         .iter()
+        .chain(&expired)
         .filter_map(read::certificate)
         .filter(|(name, _)| name.starts_with(prefix))
         .collect())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alb_model::{AccessLog, AddressIpVersion, AddressType, Edition, LoadBalancer, Severity, ZoneMapping};
 
 use super::Context;
-use crate::ownership::LOAD_BALANCER_RESOURCE;
+use crate::ownership::{LOAD_BALANCER_RESOURCE, REUSED_TAG};
 use crate::step::{LoadBalancerChanges, StepId, StepOp, TagTarget};
 
 impl Context<'_> {
@@ -298,6 +298,9 @@ impl Context<'_> {
     fn tag_load_balancer(&mut self, wanted: &LoadBalancer, found: &LoadBalancer, all: bool) {
         let mut tags = if all { wanted.tags.clone() } else { BTreeMap::new() };
         tags.extend(self.ownership().tags(LOAD_BALANCER_RESOURCE));
+        if self.reused {
+            tags.insert(REUSED_TAG.to_owned(), "true".to_owned());
+        }
         let former = self.options.former_tags.iter().filter(|_| all);
         let keys: Vec<String> = former
             .filter(|key| !tags.contains_key(*key) && found.tags.contains_key(*key))

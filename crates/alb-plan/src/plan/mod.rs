@@ -20,7 +20,7 @@ pub use delete::plan_delete;
 use crate::ids::Resolved;
 use crate::observed::Observed;
 use crate::options::Options;
-use crate::ownership::Ownership;
+use crate::ownership::{Ownership, REUSED_TAG};
 use crate::step::{Step, StepId, StepOp};
 use steps::Steps;
 
@@ -102,6 +102,12 @@ pub fn plan(observed: &Observed, desired: &Gateway, options: &Options) -> Plan {
     context.finish()
 }
 
+/// Whether the load balancer says that it was there before this owner.
+fn was_reused(observed: &Observed) -> bool {
+    let found = observed.load_balancer.as_ref();
+    found.is_some_and(|lb| lb.attributes.tags.contains_key(REUSED_TAG))
+}
+
 /// Everything the parts of the planner share.
 struct Context<'a> {
     observed: &'a Observed,
@@ -170,7 +176,7 @@ impl<'a> Context<'a> {
             observed,
             desired,
             options,
-            reused: options.reused || desired.load_balancer.id.is_some(),
+            reused: options.reused || desired.load_balancer.id.is_some() || was_reused(observed),
             owner_tags: options.ownership.owner_tags(),
             ids,
             steps: Steps::default(),

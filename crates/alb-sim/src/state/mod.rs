@@ -28,6 +28,8 @@ pub(crate) struct Store {
     pub(crate) server_groups: BTreeMap<String, ServerGroup>,
     pub(crate) acls: BTreeMap<String, Acl>,
     pub(crate) certificates: BTreeMap<i64, Certificate>,
+    /// Ids of custom TLS policies.
+    pub(crate) security_policies: BTreeSet<String>,
     /// CA certificates by id, PEM.
     ca_certificates: BTreeMap<String, Arc<str>>,
     pub(crate) jobs: Jobs,
@@ -53,6 +55,7 @@ impl Store {
             server_groups: BTreeMap::new(),
             acls: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            security_policies: BTreeSet::new(),
             ca_certificates: BTreeMap::new(),
             jobs: Jobs::new(history),
             ids: Ids::new(seed),
