@@ -20,10 +20,10 @@ pub(crate) struct Shared {
     pub(crate) observed: DashMap<Arc<str>, Observed>,
     /// Rules that an ALB was found to hold at most, by AlbConfig; until it is read again.
     pub(crate) rule_limits: DashMap<Arc<str>, usize>,
-    /// Keys of the tags that each AlbConfig gave its ALB since the start.
-    pub(crate) tag_keys: DashMap<Arc<str>, BTreeSet<String>>,
     /// How many calls of one plan run at the same time, as far as throttling allows.
     pub(crate) breadth: Breadth,
+    /// Keys of the tags that each AlbConfig gave its ALB since the start.
+    pub(crate) tag_keys: DashMap<Arc<str>, BTreeSet<String>>,
     /// Number of plans made for each AlbConfig since the start.
     pub(crate) plans: DashMap<Arc<str>, u64>,
     /// Server groups that exist.
