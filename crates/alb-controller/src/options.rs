@@ -36,9 +36,26 @@ pub struct Options {
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(5..=30_000))]
     pub poll_interval_ms: u64,
 
+    /// Rules that one ALB may hold in this account, over all its listeners. By default the default quota of its edition;
+    /// set it when the quota was raised. Rules that do not fit are left out, those of the youngest Ingresses first.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4000))]
+    pub rule_quota: Option<u16>,
+
     /// Create an AlbConfig from an Ingress's annotations when the one it asks for does not exist.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub generate_albconfigs: bool,
+
+    /// Serve hosts listed in `spec.tls` on plain HTTP too, also without `listen-ports`.
+    ///
+    /// The managed ALB Ingress Controller does not; the Kubernetes Ingress conformance suite expects it.
+    #[arg(long)]
+    pub tls_hosts_on_http: bool,
+
+    /// Accept hosts without a dot.
+    ///
+    /// ALB's documentation refuses them; the Kubernetes Ingress conformance suite uses them.
+    #[arg(long)]
+    pub hosts_without_dot: bool,
 
     /// Limits for changes of load balancers, listeners and rules (`--lb-…`).
     #[command(flatten)]
@@ -59,7 +76,10 @@ impl Options {
             batch_delay_ms: 50,
             drain_timeout: 25,
             poll_interval_ms: 500,
+            rule_quota: None,
             generate_albconfigs: true,
+            tls_hosts_on_http: false,
+            hosts_without_dot: false,
             lb: LbLimits::default(),
             rs: RsLimits::default(),
         }

@@ -44,6 +44,9 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// Limits on how much may exist.
     pub quotas: Quotas,
+    /// Whether rules may name hosts without a dot. ALB's documentation refuses them, and so does the simulator unless
+    /// told otherwise; the Kubernetes Ingress conformance suite uses them.
+    pub hosts_without_dot: bool,
     /// Where the data plane dials servers.
     pub addresses: AddressEntries,
     /// Address of servers that were added by id alone (ECS instances): server id to address.
@@ -75,6 +78,7 @@ impl Default for Config {
             job_visible_after: Duration::ZERO,
             throttle: None,
             quotas: Quotas::default(),
+            hosts_without_dot: false,
             addresses: AddressEntries::default(),
             instances: BTreeMap::new(),
             seed: 0,

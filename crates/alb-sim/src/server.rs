@@ -266,6 +266,19 @@ impl AlbSim {
         &self.shared.addresses
     }
 
+    /// Makes the material of a CA certificate known, so that listeners with `CaEnabled` that name it can verify their
+    /// clients. In the cloud such certificates come from a certificate service that the simulator does not have.
+    ///
+    /// # Errors
+    /// [`Error::CaCertificate`] when it is no PEM certificate.
+    pub fn set_ca_certificate(&self, id: impl Into<String>, pem: &str) -> Result<(), Error> {
+        let id = id.into();
+        check_ca_certificate(&id, pem)?;
+        self.shared
+            .with_store(|store| store.change_ca_certificates(|all| drop(all.insert(id, pem.into()))));
+        Ok(())
+    }
+
     /// The quotas that hold now.
     pub fn quotas(&self) -> Quotas {
         lock(&self.shared.store).quotas.clone()
@@ -298,6 +311,14 @@ impl Drop for AlbSim {
         self.stop.cancel();
         lock(&self.shared.data_plane).take();
     }
+}
+
+pub(crate) fn check_ca_certificate(id: &str, pem: &str) -> Result<(), Error> {
+    let wrong = |error: rustls::Error| Error::CaCertificate {
+        id: id.to_owned(),
+        message: error.to_string(),
+    };
+    crate::data_plane::trust_anchors(pem).map(drop).map_err(wrong)
 }
 
 fn check(config: &Config) -> Result<(), Error> {

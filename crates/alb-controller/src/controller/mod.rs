@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_model::{Diagnostic, ObjectRef, Severity};
+use albconfig_crd::AlbConfig;
 use concurrency_scheduler::{ClassConfig, Mode, Priority, Scheduler, SchedulerHandle, Submission};
 use ingress_translate::Settings;
 use kube::{Client, ResourceExt};
@@ -54,9 +55,9 @@ impl Controller {
         rs.validate(RS)?;
         // The API server protects itself (priority and fairness); this only keeps a burst of Events polite.
         let kube_class = ClassConfig {
-            rate_per_s: Some(100.0),
-            burst: 200,
-            max_concurrent: 16,
+            rate_per_s: Some(500.0),
+            burst: 500,
+            max_concurrent: 32,
             ..ClassConfig::default()
         };
         Ok(Self {
@@ -89,6 +90,7 @@ impl Controller {
             cluster_id: self.options.cluster_id.clone(),
             process: rand::random(),
             poll_interval: Duration::from_millis(self.options.poll_interval_ms),
+            rule_quota: self.options.rule_quota.map(usize::from),
         };
         let writer = worker.writer.clone();
         let [lb, rs, kube] = self.classes;
@@ -104,6 +106,8 @@ impl Controller {
         let settings = Settings {
             cluster_id: self.options.cluster_id.clone(),
             vpc_id: self.options.vpc_id.clone(),
+            tls_hosts_on_http: self.options.tls_hosts_on_http,
+            hosts_without_dot: self.options.hosts_without_dot,
             ..Settings::default()
         };
         let mut run = Run {
@@ -212,16 +216,15 @@ impl Run {
             GatewayChange::Delete(albconfig) => {
                 let name: Arc<str> = albconfig.name_any().into();
                 self.forget(&name);
-                let job = GatewayJob {
-                    wish: Wish::Go(albconfig),
-                    reread: true,
-                };
-                self.submit(LB, JobKey::Gateway(name), Job::Gateway(job), Priority::User);
+                // Until it is gone: an end that failed for good is tried again.
+                self.resyncs.plan(&name, self.options.resync_interval);
+                self.let_go(name, albconfig, Priority::User);
             }
             GatewayChange::Gone(name) => {
                 // The AlbConfig went without its finalizer: what to do with the ALB is not known, so it stays.
                 self.forget(&name);
                 self.shared.observed.remove(&name);
+                self.shared.rule_limits.remove(&name);
                 self.shared.pools.retain(|key, _| key.albconfig != name);
             }
         }
@@ -268,6 +271,11 @@ impl Run {
     /// Compares an ALB and its server groups with what is wanted, from a fresh look.
     fn resync(&mut self, name: &Arc<str>) {
         let Some(wanted) = self.index.gateway(name).cloned() else {
+            let leaving = self.index.albconfig(name).cloned();
+            if let Some(albconfig) = leaving.filter(|a| a.metadata.deletion_timestamp.is_some()) {
+                self.resyncs.plan(name, self.options.resync_interval);
+                self.let_go(name.clone(), albconfig, Priority::Resync);
+            }
             return;
         };
         self.resyncs.plan(name, self.options.resync_interval);
@@ -290,6 +298,14 @@ impl Run {
                 Priority::Resync,
             );
         }
+    }
+
+    fn let_go(&self, name: Arc<str>, albconfig: Arc<AlbConfig>, priority: Priority) {
+        let job = GatewayJob {
+            wish: Wish::Go(albconfig),
+            reread: true,
+        };
+        self.submit(LB, JobKey::Gateway(name), Job::Gateway(job), priority);
     }
 
     async fn answer_claim(&mut self, claim: Claim) {

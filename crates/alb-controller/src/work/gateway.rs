@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alb_model::{CertificateRef, Gateway, ListenerProtocol};
-use alb_plan::{Observed, Options, Ownership, plan, plan_delete};
+use alb_model::{CertificateRef, Diagnostic, Gateway, ListenerProtocol, ObjectRef, Severity};
+use alb_plan::{Limits, Observed, Options, Ownership, plan, plan_delete};
 use albconfig_crd::{
     AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
 };
@@ -12,12 +12,16 @@ use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Failure, Report, Worker};
-use crate::cloud::{self, CertificateSource};
+use super::{Failed, Failure, Report, Worker};
+use crate::cloud::{self, CertificateSource, ExecError, Pace, Refusal, Unfinished};
 use crate::index::{PoolKey, WantedGateway};
 use crate::jobs::{GatewayJob, Wish};
 use crate::report::Writer;
 use crate::shared::KnownPool;
+
+/// How often in a row one attempt plans anew because somebody else changed the load balancer meanwhile. Whoever does so
+/// more often than that is fighting with us, and is better met with growing pauses.
+const OVERTAKEN: u32 = 2;
 
 impl Worker {
     /// Makes a load balancer what is wanted.
@@ -25,22 +29,27 @@ impl Worker {
         &self,
         name: &Arc<str>,
         job: &GatewayJob,
+        attempt: u32,
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         let result = match &job.wish {
-            Wish::Be(wanted) => self.be(name, wanted, job.reread, cancelled).await,
+            Wish::Be(wanted) => {
+                // A repetition goes on from what the attempt before it found and did.
+                let reread = job.reread && attempt == 1;
+                self.be(name, wanted, reread, cancelled).await
+            }
             Wish::Go(albconfig) => self.go(name, albconfig, cancelled).await,
         };
         if let Err(failure) = &result {
             self.report(Report::Failed {
                 albconfig: name.clone(),
-                code: failure.code(),
-                message: failure.to_string(),
+                failed: Failed::new(failure, attempt),
             });
         }
         result
     }
 
+    /// Plans and executes until nothing is left to do, or something has to be waited for.
     async fn be(
         &self,
         name: &Arc<str>,
@@ -51,7 +60,38 @@ impl Worker {
         if !wanted.albconfig.finalizers().iter().any(|f| f == FINALIZER) {
             self.protect(&wanted.albconfig).await?;
         }
-        let mut observed = self.observed(name, &wanted.gateway, reread).await?;
+        if reread {
+            self.shared.observed.remove(name);
+            // The quota may have been raised.
+            self.shared.rule_limits.remove(name);
+        }
+        let mut overtaken = 0;
+        loop {
+            let unfinished = match self.approach(name, wanted, cancelled).await? {
+                Ok(()) => return Ok(()),
+                Err(unfinished) => unfinished,
+            };
+            if let Some(rules) = unfinished.too_many_rules
+                && self.learn_limit(name, rules)
+            {
+                continue;
+            }
+            overtaken += 1;
+            if !matches!(unfinished.error, ExecError::Stale { .. }) || overtaken > OVERTAKEN {
+                return Err(unfinished.into());
+            }
+            info!(albconfig = %name, error = %unfinished.error, "overtaken; reading and planning again");
+        }
+    }
+
+    /// One plan, from what is known or read now to what is wanted, and its execution.
+    async fn approach(
+        &self,
+        name: &Arc<str>,
+        wanted: &WantedGateway,
+        cancelled: &CancellationToken,
+    ) -> Result<Result<(), Unfinished>, Failure> {
+        let mut observed = self.observed(name, &wanted.gateway).await?;
         let mut desired = Gateway::clone(&wanted.gateway);
         for (group, wish) in &mut desired.server_groups {
             wish.servers = self.wanted_servers(&PoolKey {
@@ -60,40 +100,71 @@ impl Worker {
             });
         }
         let plan = plan(&observed, &desired, &self.plan_options(name, wanted));
-        let calls = plan.steps.len();
-        let findings = plan.diagnostics.clone();
-        if !plan.is_empty() {
-            let secrets = Secrets {
-                writer: &self.writer,
-                gateway: &desired,
-            };
-            // Until it succeeds, what the ALB has is not known: an attempt that is cut short must read it again.
-            self.shared.observed.remove(name);
-            let executed = cloud::execute(
-                &self.alb,
-                &plan,
-                &desired,
-                &mut observed,
-                &secrets,
-                self.poll_interval,
-                cancelled,
-            )
-            .await;
-            self.note_pools(name, &observed, &desired);
-            executed?;
-            info!(albconfig = %name, calls, "load balancer changed");
-        } else {
-            self.note_pools(name, &observed, &desired);
+        let secrets = Secrets {
+            writer: &self.writer,
+            gateway: &desired,
+        };
+        let executed = cloud::execute(
+            &self.alb,
+            &plan,
+            &desired,
+            &mut observed,
+            &secrets,
+            Pace {
+                poll: self.poll_interval,
+                parallel: self.shared.breadth.now(),
+            },
+            cancelled,
+        )
+        .await;
+        match &executed {
+            Ok(execution) if execution.steps > 0 => self.shared.breadth.widen(),
+            Err(stopped) if stopped.is_throttled() => self.shared.breadth.narrow(),
+            _ => {}
         }
+        self.note_pools(name, &observed, &desired);
         let load_balancer = Box::new(load_balancer_status(&observed));
-        self.shared.observed.insert(name.clone(), observed);
+        if executed.as_ref().err().is_none_or(|stopped| stopped.is_known) {
+            self.shared.observed.insert(name.clone(), observed);
+        }
+        let execution = match executed {
+            Ok(execution) => execution,
+            Err(unfinished) => return Ok(Err(unfinished)),
+        };
+        let calls = plan.steps.len();
+        if calls > 0 {
+            info!(albconfig = %name, calls, took = ?execution.took, "load balancer changed");
+        }
+        let mut findings = plan.diagnostics;
+        findings.extend(
+            execution
+                .refused
+                .iter()
+                .flat_map(|refusal| refused(name, refusal)),
+        );
         self.report(Report::Programmed {
             wanted: wanted.clone(),
             load_balancer,
             findings,
             calls,
         });
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// Learns that a load balancer does not hold as many rules as the plan took for granted; which are left out then is
+    /// for the next plan to say. Whether anything was learned.
+    fn learn_limit(&self, name: &Arc<str>, refused: usize) -> bool {
+        let Some(there) = self.shared.observed.get(name).map(|o| o.rule_count()) else {
+            return false;
+        };
+        let most = there + refused.saturating_sub(1);
+        let known = self.shared.rule_limits.get(name).map(|limit| *limit);
+        let news = known.is_none_or(|known| most < known);
+        if news {
+            info!(albconfig = %name, rules = most, "the load balancer holds fewer rules than expected");
+            self.shared.rule_limits.insert(name.clone(), most);
+        }
+        news
     }
 
     async fn go(
@@ -111,7 +182,8 @@ impl Worker {
                 },
                 ..Default::default()
             };
-            let mut observed = self.observed(name, &gateway, true).await?;
+            self.shared.observed.remove(name);
+            let mut observed = self.observed(name, &gateway).await?;
             let options = Options {
                 ownership: self.ownership(name),
                 reused: gateway.load_balancer.id.is_some(),
@@ -120,7 +192,6 @@ impl Worker {
                 ..Options::default()
             };
             let plan = plan_delete(&observed, &options);
-            self.shared.observed.remove(name);
             let secrets = Secrets {
                 writer: &self.writer,
                 gateway: &gateway,
@@ -163,10 +234,11 @@ impl Worker {
         }
     }
 
-    /// What the ALB has: as known, or read now.
-    async fn observed(&self, name: &Arc<str>, gateway: &Gateway, reread: bool) -> Result<Observed, Failure> {
-        if !reread && let Some(known) = self.shared.observed.get(name) {
-            return Ok(known.clone());
+    /// What the ALB has: as known, or read now. Taken out of what is known, for whoever changes it to put back: an attempt
+    /// that is cut short must not leave behind what is not true any more.
+    async fn observed(&self, name: &Arc<str>, gateway: &Gateway) -> Result<Observed, Failure> {
+        if let Some((_, known)) = self.shared.observed.remove(name) {
+            return Ok(known);
         }
         let id = gateway.load_balancer.id.as_deref();
         Ok(cloud::observe(&self.alb, &self.ownership(name), id).await?)
@@ -211,8 +283,13 @@ impl Worker {
     }
 
     fn plan_options(&self, name: &Arc<str>, wanted: &WantedGateway) -> Options {
+        let learned = self.shared.rule_limits.get(name).map(|limit| *limit);
         Options {
             ownership: self.ownership(name),
+            limits: Limits {
+                rules: self.rule_quota.into_iter().chain(learned).min(),
+                ..Limits::default()
+            },
             created: wanted.created.clone(),
             held: wanted.held.clone(),
             region: self.alb.region().to_owned(),
@@ -238,6 +315,18 @@ impl Worker {
             format!("{uid}/{:016x}/{number}", self.process)
         }
     }
+}
+
+/// What is told of a rule that the API refuses: to each object it stems from, or to the AlbConfig.
+fn refused(albconfig: &str, refusal: &Refusal) -> Vec<Diagnostic> {
+    let found = |object, field: &str| {
+        Diagnostic::new(Severity::Error, "RuleRefused", object, field, refusal.to_string())
+    };
+    if refusal.origins.is_empty() {
+        return vec![found(ObjectRef::new("AlbConfig", "", albconfig), "")];
+    }
+    let origins = refusal.origins.iter();
+    origins.map(|o| found(o.object.clone(), &o.field)).collect()
 }
 
 /// Certificates and keys, from the Secrets they stand in.

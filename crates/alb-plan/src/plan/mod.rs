@@ -10,7 +10,7 @@ mod load_balancer;
 mod rules;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{CertificateRef, Diagnostic, Gateway, ObjectRef, ServerGroupKey, ServerGroupRef, Severity};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,7 @@ pub fn plan(observed: &Observed, desired: &Gateway, options: &Options) -> Plan {
         context.upload_certificates();
         context.acls();
         context.listeners();
+        context.join_security_groups();
         context.rules();
         context.leave();
     }
@@ -108,6 +109,8 @@ struct Context<'a> {
     options: &'a Options,
     /// Whether the load balancer is only used, not ours.
     reused: bool,
+    /// The tags that all resources of the owner have.
+    owner_tags: BTreeMap<String, String>,
     ids: Resolved,
     steps: Steps,
     diagnostics: Vec<Diagnostic>,
@@ -117,11 +120,22 @@ struct Context<'a> {
     created: Option<StepId>,
     /// The last step that makes a new server group usable.
     group_ready: BTreeMap<ServerGroupKey, StepId>,
+    /// The step that switches the access log on.
+    access_log_ready: Option<StepId>,
+    /// The step after which the load balancer is in no security group any more.
+    groups_left: Option<StepId>,
+    /// Security groups to join once no listener has an access control list.
+    joins_after_acls: Vec<String>,
     /// The step that uploads a certificate.
     certificate_ready: BTreeMap<alb_model::CertificateKey, StepId>,
+    /// Additional certificates that steps so far put on listeners, and those they take off.
+    certificates_added: usize,
+    dissociated: BTreeSet<(crate::ListenerKey, String)>,
     /// The last step that fills an access control list.
     acl_ready: BTreeMap<String, StepId>,
     work: Vec<listeners::Work<'a>>,
+    /// Deletions of listeners that make room for new listeners or rules.
+    made_room: Vec<StepId>,
     /// Steps after which nothing new refers to what is old.
     switched: Vec<StepId>,
     /// Whether the load balancer goes with all its listeners.
@@ -157,6 +171,7 @@ impl<'a> Context<'a> {
             desired,
             options,
             reused: options.reused || desired.load_balancer.id.is_some(),
+            owner_tags: options.ownership.owner_tags(),
             ids,
             steps: Steps::default(),
             diagnostics: Vec::new(),
@@ -164,9 +179,15 @@ impl<'a> Context<'a> {
             left_out: Vec::new(),
             created: None,
             group_ready: BTreeMap::new(),
+            access_log_ready: None,
+            groups_left: None,
+            joins_after_acls: Vec::new(),
+            certificates_added: 0,
+            dissociated: BTreeSet::new(),
             certificate_ready: BTreeMap::new(),
             acl_ready: BTreeMap::new(),
             work: Vec::new(),
+            made_room: Vec::new(),
             switched: Vec::new(),
             gone: false,
             release: None,
