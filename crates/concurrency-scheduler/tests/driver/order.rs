@@ -92,6 +92,44 @@ async fn g1_a_class_that_keeps_working_on_a_shared_key_does_not_keep_the_other_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn g1_a_paused_class_keeps_no_shared_key_from_another() {
+    let config = ClassConfig {
+        key_domain: Some("lb".to_owned()),
+        max_bypass: 0,
+        ..ClassConfig::unlimited_rate(1)
+    };
+    let paused = |paused| ClassConfig {
+        paused,
+        ..config.clone()
+    };
+    let (handle, recorder) = spawn(
+        Scheduler::builder()
+            .class(LB, config.clone())
+            .class(RS, config.clone()),
+    );
+    for name in ["lb-1", "lb-2", "lb-3"] {
+        handle
+            .submit(change("a", takes(name, s(1))).mode(Mode::Fifo))
+            .unwrap();
+    }
+    tokio::time::sleep(ms(500)).await;
+    // It lost the key once, so it would be next; but it is paused.
+    let rs = handle
+        .submit(Submission::new(RS, "a", takes("rs", s(1))))
+        .unwrap();
+    tokio::time::sleep(ms(1)).await;
+    handle.reconfigure(RS, paused(true)).await.unwrap();
+    tokio::time::sleep(s(5)).await;
+    assert_eq!(
+        recorder.starts("lb-3"),
+        [s(2)],
+        "nobody waited for a paused class"
+    );
+    handle.reconfigure(RS, paused(false)).await.unwrap();
+    assert!(rs.await.is_done());
+}
+
+#[tokio::test(start_paused = true)]
 async fn g2_fifo_runs_every_job_in_order_and_coalescing_runs_the_last() {
     let merge: fn(Job, Job) -> Job = |older, newer| match (older.name, newer.name) {
         ("2", "3") => takes("2+3", s(1)),
