@@ -97,7 +97,7 @@ impl Objects {
                 "stands in {} already, and the later one counts; remove one of them",
                 first.place("")
             );
-            self.report(&object, &reference, "ObjectRepeated", "", message);
+            self.report(&object, &reference, "ObjectRepeated", "metadata.name", message);
             self.forget(&reference);
         }
         let typed = match kind {
