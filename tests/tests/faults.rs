@@ -255,7 +255,11 @@ async fn disturbed(
     let probes = scenario.probes(certificates);
     let prober = Prober::start(stack.sim.clone(), probes.clone());
     for (operation, count) in &expected.writes {
-        stack.sim.inject(fault.clone().on(operation).times(*count));
+        let fault = fault.clone().on(operation).times(*count);
+        // What is gone is what a deletion wants; an API that says so of what is still there could not be helped.
+        let removes = ["Delete", "Dissociate", "Remove", "UnTag"];
+        let gone = name.starts_with("gone") && removes.iter().any(|verb| operation.starts_with(verb));
+        stack.sim.inject(if gone { fault.after_effect() } else { fault });
     }
     stack.sim.clear_calls();
     scenario.act(&mut stack, certificates).await?;

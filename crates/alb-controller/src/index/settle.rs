@@ -131,7 +131,12 @@ impl Index {
             .iter()
             .flat_map(|c| c.diagnostics.iter().cloned())
             .collect();
-        let created = compiled.iter().map(|c| (c.object.clone(), c.created_s)).collect();
+        let created = compiled
+            .iter()
+            .map(|c| (c.object.clone(), c.created_s))
+            // The gateway's own rules, such as the one that answers 404, go before those of any Ingress.
+            .chain([(object("AlbConfig", &Key::new("", name)), i64::MIN)])
+            .collect();
         let assembled = translate::assemble_with(&reading, compiled, &self.objects, &self.settings);
         let read = super::Assembly {
             discovers: assembled.discovers,
