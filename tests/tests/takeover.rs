@@ -183,10 +183,9 @@ async fn an_alb_that_is_reused_keeps_what_is_somebody_elses_and_is_released_at_t
 /// An application and its Ingress, created in a second of their own: creation times have seconds, and age decides.
 async fn application(stack: &mut Stack, name: &str, address: &str) -> Result<()> {
     stack.application(name, &[address]).await?;
-    let created = stack.ingress(name, &format!("{name}.example.com"), &[("/", name)]);
-    created.await?;
-    let second = || created_second(stack, name);
-    let made = second().await?;
+    let host = format!("{name}.example.com");
+    stack.ingress(name, &host, &[("/", name)]).await?;
+    let made = created_second(stack, name).await?;
     stack::until("the next second", LIMIT, || async {
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)?

@@ -50,21 +50,25 @@ const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-cl
 /// Objects in memory: for offline use and tests.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLookups {
-    services: BTreeMap<(String, String), Arc<Service>>,
-    secrets: BTreeMap<(String, String), Arc<SecretState>>,
+    /// By namespace and name.
+    services: BTreeMap<String, BTreeMap<String, Arc<Service>>>,
+    secrets: BTreeMap<String, BTreeMap<String, Arc<SecretState>>>,
     classes: BTreeMap<String, Arc<IngressClass>>,
 }
 
 impl MemoryLookups {
     /// Adds or replaces a Service.
     pub fn add_service(&mut self, service: Service) {
-        self.services.insert(key(&service.metadata), Arc::new(service));
+        let (namespace, name) = key(&service.metadata);
+        let services = self.services.entry(namespace).or_default();
+        services.insert(name, Arc::new(service));
     }
 
     /// Adds or replaces a Secret.
     pub fn add_secret(&mut self, secret: &Secret) {
-        self.secrets
-            .insert(key(&secret.metadata), Arc::new(parse_tls_secret(secret)));
+        let (namespace, name) = key(&secret.metadata);
+        let secrets = self.secrets.entry(namespace).or_default();
+        secrets.insert(name, Arc::new(parse_tls_secret(secret)));
     }
 
     /// Adds or replaces an IngressClass.
@@ -82,15 +86,11 @@ fn key(metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) ->
 
 impl Lookups for MemoryLookups {
     fn service(&self, namespace: &str, name: &str) -> Option<Arc<Service>> {
-        self.services
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
+        self.services.get(namespace)?.get(name).cloned()
     }
 
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<SecretState>> {
-        self.secrets
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
+        self.secrets.get(namespace)?.get(name).cloned()
     }
 
     fn ingress_class(&self, name: &str) -> Option<Arc<IngressClass>> {

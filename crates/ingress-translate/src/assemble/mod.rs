@@ -9,17 +9,20 @@ mod load_balancer;
 mod placement;
 mod sorting;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
     Action, Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
     ServerGroupRef, limits,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, validate};
+use rustc_hash::FxHashSet;
 
 use crate::codes::Code;
 use crate::fragment::{Backend, Compiled};
 use crate::{Compaction, Settings, secret::hex};
+
+pub use compact::compacted;
 
 /// A gateway, and what became of each Ingress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,12 +48,8 @@ pub struct Assembled {
 pub struct ServedRule {
     /// Path of its field, such as `spec.rules[0].http.paths[1]`.
     pub field: String,
-    /// Host; empty for every host.
-    pub host: String,
-    /// Path.
-    pub path: String,
-    /// Listeners that serve it.
-    pub listeners: BTreeSet<(u16, ListenerProtocol)>,
+    /// Listeners that serve it, sorted.
+    pub listeners: Vec<(u16, ListenerProtocol)>,
     /// Who serves this host and path instead, if someone else owns it.
     pub lost_to: Option<Origin>,
 }
@@ -90,9 +89,7 @@ pub fn assemble<'a>(
 fn unserved(ingress: &Compiled) -> Vec<ServedRule> {
     let paths = placement::paths(ingress).map(|(rule, _)| ServedRule {
         field: rule.field.clone(),
-        host: rule.host.text(),
-        path: rule.path.text().to_owned(),
-        listeners: BTreeSet::new(),
+        listeners: Vec::new(),
         lost_to: None,
     });
     paths.collect()
@@ -227,7 +224,8 @@ impl<'a> Assembly<'a> {
     fn compact(&mut self) {
         let listeners = &mut self.out.gateway.listeners;
         let count: usize = listeners.iter().map(|listener| listener.rules.len()).sum();
-        let quota = limits::rules_per_load_balancer(self.out.gateway.load_balancer.edition).default;
+        let edition = self.out.gateway.load_balancer.edition;
+        let quota = limits::rules_per_load_balancer(edition).default;
         let wanted = match self.settings.compaction {
             Compaction::Never => false,
             Compaction::AboveQuota => count > quota,
@@ -235,7 +233,8 @@ impl<'a> Assembly<'a> {
         };
         if wanted {
             for listener in listeners {
-                listener.rules = compact::compacted(std::mem::take(&mut listener.rules));
+                let rules = std::mem::take(&mut listener.rules);
+                listener.rules = compact::compacted(rules, edition);
             }
         }
     }
@@ -250,7 +249,7 @@ impl<'a> Assembly<'a> {
             .iter()
             .flat_map(|listener| &listener.rules);
         let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(Action::server_groups));
-        let used: HashSet<&ServerGroupKey> = groups
+        let used: FxHashSet<&ServerGroupKey> = groups
             .filter_map(|group| match group {
                 ServerGroupRef::Managed(key) => Some(key),
                 ServerGroupRef::Id(_) => None,
@@ -262,9 +261,10 @@ impl<'a> Assembly<'a> {
                 backends.insert(key.clone(), backend.clone());
             }
         }
+        let owner = load_balancer::owner_tags(&self.object.name, self.settings);
         let mut groups: BTreeMap<ServerGroupKey, ServerGroup> = backends
             .iter()
-            .map(|(key, backend)| (key.clone(), self.server_group(key, backend)))
+            .map(|(key, backend)| (key.clone(), self.server_group(key, backend, &owner)))
             .collect();
         groups.insert(ServerGroupKey(PLACEHOLDER.into()), self.placeholder());
         let objects = ingresses.iter().map(|ingress| ingress.object.clone());
@@ -278,18 +278,26 @@ impl<'a> Assembly<'a> {
         self.out
     }
 
-    fn server_group(&self, key: &ServerGroupKey, backend: &Backend) -> ServerGroup {
+    fn server_group(
+        &self,
+        key: &ServerGroupKey,
+        backend: &Backend,
+        owner: &BTreeMap<String, String>,
+    ) -> ServerGroup {
         let settings = &backend.settings;
-        let mut tags = load_balancer::owner_tags(&self.object.name, self.settings);
+        let mut tags = owner.clone();
         for (tag, value) in [
-            ("service_ns", backend.namespace.clone()),
-            ("service_name", backend.service.clone()),
-            ("service_port", backend.port.to_string()),
+            (
+                "ingress.k8s.alibaba/service_ns",
+                load_balancer::tag_value(&backend.namespace),
+            ),
+            (
+                "ingress.k8s.alibaba/service_name",
+                load_balancer::tag_value(&backend.service),
+            ),
+            ("ingress.k8s.alibaba/service_port", backend.port.to_string()),
         ] {
-            tags.insert(
-                format!("ingress.k8s.alibaba/{tag}"),
-                load_balancer::tag_value(&value),
-            );
+            tags.insert(tag.to_owned(), value);
         }
         ServerGroup {
             id: None,
@@ -315,7 +323,7 @@ impl<'a> Assembly<'a> {
 
     fn placeholder(&self) -> ServerGroup {
         ServerGroup {
-            name: format!("{}-placeholder", self.object.name),
+            name: starting_with_a_letter(format!("{}-placeholder", self.object.name)),
             server_type: self.settings.server_type,
             vpc_id: self.settings.vpc_id.clone(),
             tags: load_balancer::owner_tags(&self.object.name, self.settings),
@@ -324,12 +332,22 @@ impl<'a> Assembly<'a> {
     }
 }
 
+/// A name that starts with a letter. That ALB asks for one is documented for load balancers only; whether it does for
+/// server groups is unverified. A group that bears the plain name already is found by its tags and renamed.
+fn starting_with_a_letter(name: String) -> String {
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("k8s-{name}")
+    }
+}
+
 /// `namespace-service-port`, with a hash where settings differ or the name would be too long.
 fn group_name(key: &ServerGroupKey, backend: &Backend) -> String {
     use sha2::{Digest, Sha256};
     const MAX: usize = 128;
-    let name = key.0.replace('/', "-");
-    if name.chars().count() <= MAX {
+    let name = starting_with_a_letter(key.0.replace('/', "-"));
+    if name.len() <= MAX {
         return name;
     }
     let hash = hex(&Sha256::digest(&key.0));
