@@ -8,6 +8,7 @@ use ingress_translate::{
     Assembled, Compiled, EndpointSliceView, Settings, Target, assemble, compile, generated_albconfig,
     servers, target,
 };
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -56,6 +57,7 @@ impl World {
             settings,
             missing,
             known,
+            services: services(objects),
             diagnostics: Vec::new(),
             members: BTreeMap::new(),
         };
@@ -116,11 +118,37 @@ impl World {
     }
 }
 
+/// Services of the files by namespace and name, each with its endpoints.
+type Services<'a> = BTreeMap<(&'a str, &'a str), (&'a Service, Vec<EndpointSliceView>)>;
+
+fn services(objects: &Objects) -> Services<'_> {
+    let mut all = Services::new();
+    for service in &objects.services {
+        let metadata = &service.metadata;
+        let key = (text(metadata.namespace.as_ref()), text(metadata.name.as_ref()));
+        all.insert(key, (service, Vec::new()));
+    }
+    for slice in &objects.slices {
+        let metadata = &slice.metadata;
+        let labels = metadata.labels.as_ref();
+        let service = labels.and_then(|labels| labels.get("kubernetes.io/service-name"));
+        if let Some((_, slices)) = all.get_mut(&(text(metadata.namespace.as_ref()), text(service))) {
+            slices.push(EndpointSliceView::new(slice));
+        }
+    }
+    all
+}
+
+fn text(text: Option<&String>) -> &str {
+    text.map_or("", String::as_str)
+}
+
 struct Build<'a> {
     objects: &'a Objects,
     settings: &'a Settings,
     missing: Missing,
     known: Known,
+    services: Services<'a>,
     diagnostics: Vec<Diagnostic>,
     members: BTreeMap<String, Vec<(&'a Ingress, Compiled)>>,
 }
@@ -174,29 +202,10 @@ impl<'a> Build<'a> {
     /// Servers of each group, from the EndpointSlices of the files.
     fn fill(&self, assembled: &mut Assembled) {
         for (key, backend) in &assembled.backends {
-            let is_service = |namespace: Option<&String>, name: &str| {
-                namespace.is_some_and(|n| *n == backend.namespace) && name == backend.service
-            };
-            let service = self.objects.services.iter().find(|service| {
-                let metadata = &service.metadata;
-                is_service(
-                    metadata.namespace.as_ref(),
-                    metadata.name.as_deref().unwrap_or_default(),
-                )
-            });
-            let slices: Vec<EndpointSliceView> = self
-                .objects
-                .slices
-                .iter()
-                .filter(|slice| {
-                    let labels = slice.metadata.labels.as_ref();
-                    let of = labels.and_then(|labels| labels.get("kubernetes.io/service-name"));
-                    is_service(slice.metadata.namespace.as_ref(), of.map_or("", String::as_str))
-                })
-                .map(EndpointSliceView::new)
-                .collect();
-            if let (Some(service), Some(group)) = (service, assembled.gateway.server_groups.get_mut(key)) {
-                group.servers = servers(service, &backend.port, &slices);
+            let name = (backend.namespace.as_str(), backend.service.as_str());
+            let group = assembled.gateway.server_groups.get_mut(key);
+            if let (Some((service, slices)), Some(group)) = (self.services.get(&name), group) {
+                group.servers = servers(service, &backend.port, slices);
             }
         }
     }
@@ -386,9 +395,6 @@ fn sorted(objects: &Objects, mut diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
             .into_iter()
             .map(|diagnostic| objects.finding(diagnostic)),
     );
-    findings.sort_by(|a, b| {
-        let key = |f: &Finding| (f.place.is_none(), f.place.clone(), f.diagnostic.clone());
-        key(a).cmp(&key(b))
-    });
+    findings.sort_by_cached_key(|f| (f.place.is_none(), f.place.clone(), f.diagnostic.clone()));
     findings
 }

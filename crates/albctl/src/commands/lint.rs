@@ -1,8 +1,9 @@
 //! `lint`: everything that is wrong, by object.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use alb_model::Severity;
+use alb_model::{ObjectRef, Severity};
 use serde::Serialize;
 
 use super::{Failure, Report, aside, serialized, world_of};
@@ -41,12 +42,13 @@ pub(super) fn run(args: &Lint, style: Style) -> Result<Report, Failure> {
 /// Findings under a heading for each object, and a sum.
 fn text(linted: &Linted<'_>, style: Style) -> String {
     let mut out = String::new();
-    let mut order: Vec<&Finding> = linted.findings.iter().collect();
     // An object's findings stay together even if two files hold it.
-    order.sort_by_key(|finding| {
-        let same = |other: &&Finding| other.diagnostic.object == finding.diagnostic.object;
-        linted.findings.iter().position(|other| same(&other))
-    });
+    let mut first: HashMap<&ObjectRef, usize> = HashMap::new();
+    for (at, finding) in linted.findings.iter().enumerate() {
+        first.entry(&finding.diagnostic.object).or_insert(at);
+    }
+    let mut order: Vec<&Finding> = linted.findings.iter().collect();
+    order.sort_by_key(|finding| first.get(&finding.diagnostic.object));
     let mut last = None;
     for finding in order {
         let object = &finding.diagnostic.object;

@@ -1,7 +1,7 @@
 //! An API that exists in memory only: every call succeeds at once.
 
 use alb_model::CertificateKey;
-use alb_plan::{Observed, Plan, Request, Resolved, Response, Step, StepOp};
+use alb_plan::{Observed, Plan, Request, Response, Step, StepOp};
 
 /// How new resources are named.
 #[derive(Debug)]
@@ -66,12 +66,10 @@ pub fn carry_out(plan: &Plan, observed: &mut Observed, names: &mut Names) -> Vec
     let mut requests = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
         let Ok(request) = step.request(&ids) else { break };
-        let response = answer(step, request.action(), names, &mut ids);
-        ids.learn(step, &response.0);
-        if let Some((key, id)) = response.1 {
-            ids.certificates.insert(key, id);
-        }
-        observed.apply(step, &response.0, &ids);
+        let (response, certificate) = answer(step, request.action(), names);
+        ids.learn(step, &response);
+        ids.certificates.extend(certificate);
+        observed.apply(step, &response, &ids);
         if let Some(load_balancer) = &mut observed.load_balancer {
             "Active".clone_into(&mut load_balancer.status);
         }
@@ -85,7 +83,6 @@ fn answer(
     step: &Step,
     action: &'static str,
     names: &mut Names,
-    _ids: &mut Resolved,
 ) -> (Response, Option<(CertificateKey, String)>) {
     match &step.op {
         StepOp::CreateRules { rules, .. } => {
