@@ -1,7 +1,7 @@
 //! Prints the scoreboard: ours, a naive baseline, the best-known alternative, the limit, the ratios, all in one run.
 
 use benches::{
-    plan,
+    convergence, plan,
     report::{Section, table},
     scheduler, translate,
 };
@@ -28,6 +28,11 @@ const SECTIONS: &[Section] = &[
         name: "translate",
         title: "Translation (ingress-translate)",
         run: translate::rows,
+    },
+    Section {
+        name: "convergence",
+        title: "Convergence (the whole controller)",
+        run: convergence::rows,
     },
 ];
 

@@ -102,7 +102,7 @@ fn condition_fingerprint(condition: &Condition) -> u64 {
             digest(&(key.to_ascii_lowercase(), values))
         }
         Condition::QueryString { values } | Condition::Cookie { values } => {
-            unordered(values.iter().map(|v| digest(v)))
+            unordered(values.iter().map(digest))
         }
     };
     digest(&(condition.kind(), values))

@@ -135,17 +135,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     watch.abort();
 
-    let runs = server.runs.lock().unwrap_or_else(PoisonError::into_inner);
-    let rates = rates.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    println!("{:20}{}", "", seconds());
-    println!("{:18}|{}", "server throttles lb", throttled_columns());
-    for (class, keys, config) in [(LB, &LB_KEYS[..], lb()), (RS, &RS_KEYS[..], rs())] {
-        draw(&class, keys, &config, &runs, &rates);
-    }
-    println!(
-        "\nA digit is the start of an attempt and its number, = the time it takes, ! an attempt that was throttled.\n\
-         The rate is the one in force: █ is all that is configured.\n"
-    );
+    timeline(&server.runs, &rates);
     for (class, stats) in scheduler.stats().await?.classes {
         let totals = stats.totals;
         println!(
@@ -157,6 +147,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = scheduler.drain(Duration::from_secs(5)).await;
     println!("drained, nothing left: {}", report.is_empty());
     Ok(())
+}
+
+fn timeline(runs: &Mutex<Vec<Run>>, rates: &Mutex<Vec<[f64; 2]>>) {
+    let runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
+    let rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("{:20}{}", "", seconds().trim_end());
+    println!("{:18}|{}", "server throttles lb", throttled_columns().trim_end());
+    for (class, keys, config) in [(LB, &LB_KEYS[..], lb()), (RS, &RS_KEYS[..], rs())] {
+        draw(&class, keys, &config, &runs, &rates);
+    }
+    println!(
+        "\nA digit is the start of an attempt and its number, = the time it takes, ! an attempt that was throttled.\n\
+         The rate is the one in force: █ is all that is configured.\n"
+    );
 }
 
 /// Rates in force of `lb` and `rs`, one pair for each column.
@@ -221,9 +225,8 @@ fn bar(share: f64) -> char {
 }
 
 fn seconds() -> String {
-    (0..COLUMNS / 10)
-        .map(|second| format!("{:<10}", format!("{second} s")))
-        .collect()
+    let marks = (0..COLUMNS / 10).map(|second| format!("{second} s       "));
+    marks.collect::<String>()
 }
 
 fn throttled_columns() -> String {

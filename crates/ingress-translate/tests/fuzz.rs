@@ -221,7 +221,7 @@ fn any_annotation_may_hold_any_text() {
     fuzz("annotation values", |random| {
         let mut world = base.clone();
         let mut annotations = Vec::new();
-        for _ in 0..1 + random.below(8) {
+        for _ in 0..=random.below(8) {
             let spec = random.pick(ANNOTATIONS);
             let key = if spec.key.ends_with('.') {
                 format!("{}a", spec.key)

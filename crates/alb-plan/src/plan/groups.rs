@@ -15,26 +15,24 @@ use crate::step::{ServerGroupChanges, StepOp, TagTarget};
 impl Context<'_> {
     /// Finds, creates and changes server groups. New ones get their servers before anything refers to them.
     pub(super) fn groups(&mut self) {
-        self.ids.server_groups = match_groups(&self.desired.server_groups, &self.observed.server_groups);
-        let desired = self.desired;
+        let matched = match_groups(&self.desired.server_groups, &self.observed.server_groups);
+        let there = matched.iter().filter_map(|(key, _, found)| {
+            let (id, _) = (*found)?;
+            Some(((*key).clone(), id.clone()))
+        });
+        self.ids.server_groups = there.collect();
         let mut used = None;
-        for (key, wanted) in &desired.server_groups {
-            let found = self
-                .ids
-                .server_groups
-                .get(key)
-                .and_then(|id| self.observed.server_groups.get(id));
-            let Some(found) = found else {
+        for (key, wanted, found) in matched {
+            let Some((id, found)) = found else {
                 self.create_group(key, wanted);
                 continue;
             };
-            self.change_group(key, wanted, found);
+            self.change_group(key, wanted, &found.attributes);
             // Made by a run that ended before its servers were added.
             if found.server_count == Some(0) && !wanted.servers.is_empty() {
                 let used = used.get_or_insert_with(|| self.groups_in_use());
-                let id = found.attributes.id.clone().unwrap_or_default();
-                if !used.contains(&id) {
-                    self.first_servers(key, &ServerGroupRef::Id(id), wanted);
+                if !used.contains(id) {
+                    self.first_servers(key, &ServerGroupRef::Id(id.clone()), wanted);
                 }
             }
         }
@@ -69,8 +67,7 @@ impl Context<'_> {
         }
     }
 
-    fn change_group(&mut self, key: &ServerGroupKey, wanted: &ServerGroup, found: &ObservedServerGroup) {
-        let there = &found.attributes;
+    fn change_group(&mut self, key: &ServerGroupKey, wanted: &ServerGroup, there: &ServerGroup) {
         let id = || there.id.clone().unwrap_or_default();
         let changes = ServerGroupChanges {
             name: !wanted.name.is_empty() && wanted.name != there.name,
@@ -136,6 +133,10 @@ impl Context<'_> {
 
     /// Deletes our groups that nothing refers to any more.
     pub(super) fn delete_groups(&mut self) {
+        if self.ids.server_groups.len() == self.observed.server_groups.len() && self.group_ready.is_empty() {
+            // Each wanted group is there, and no other.
+            return;
+        }
         let matched: FxHashSet<&String> = self.ids.server_groups.values().collect();
         let leaving = |(id, found): &(&String, &ObservedServerGroup)| {
             !matched.contains(id) && !found.status.eq_ignore_ascii_case("Deleting")
@@ -199,89 +200,90 @@ impl Context<'_> {
     }
 }
 
+/// A group that is there, with its id.
+type Found<'a> = (&'a String, &'a ObservedServerGroup);
+
 /// The groups that are there, each of which serves one wanted group at most.
 struct Candidates<'a> {
-    groups: Vec<(&'a String, &'a ServerGroup)>,
+    groups: Vec<Found<'a>>,
     taken: Vec<bool>,
+}
+
+/// Groups by a name: the first, and for each group the next of the same name.
+struct ByName<K> {
+    first: FxHashMap<K, usize>,
+    next: Vec<Option<usize>>,
 }
 
 impl<'a> Candidates<'a> {
     fn new(observed: &'a BTreeMap<String, ObservedServerGroup>) -> Self {
-        let groups: Vec<_> = observed
-            .iter()
-            .filter(|(_, found)| !found.status.eq_ignore_ascii_case("Deleting"))
-            .map(|(id, found)| (id, &found.attributes))
-            .collect();
+        let leaves = |found: &Found<'_>| found.1.status.eq_ignore_ascii_case("Deleting");
+        let groups: Vec<Found<'a>> = observed.iter().filter(|found| !leaves(found)).collect();
         Self {
             taken: vec![false; groups.len()],
             groups,
         }
     }
 
-    /// The groups by what `name` says of their tags.
     fn by<K: std::hash::Hash + Eq>(
         &self,
         name: impl Fn(&'a BTreeMap<String, String>) -> Option<K>,
-    ) -> FxHashMap<K, Vec<usize>> {
-        let mut out: FxHashMap<K, Vec<usize>> = FxHashMap::default();
-        for (n, (_, group)) in self.groups.iter().enumerate() {
-            if let Some(name) = name(&group.tags) {
-                out.entry(name).or_default().push(n);
+    ) -> ByName<K> {
+        let mut first = FxHashMap::default();
+        first.reserve(self.groups.len());
+        let mut next = vec![None; self.groups.len()];
+        for (n, (_, group)) in self.groups.iter().enumerate().rev() {
+            if let Some(name) = name(&group.attributes.tags) {
+                next[n] = first.insert(name, n);
             }
         }
-        out
+        ByName { first, next }
     }
 
-    /// Takes the first of these that can become what is wanted: what cannot change has to be equal.
-    fn take(&mut self, among: Option<&Vec<usize>>, wanted: &ServerGroup) -> Option<&'a String> {
+    /// Takes the first of this name that can become what is wanted: what cannot change has to be equal.
+    fn take<K, Q>(&mut self, names: &ByName<K>, name: &Q, wanted: &ServerGroup) -> Option<Found<'a>>
+    where
+        K: std::hash::Hash + Eq + std::borrow::Borrow<Q>,
+        Q: std::hash::Hash + Eq + ?Sized,
+    {
         let fits = |found: &ServerGroup| {
             wanted.protocol == found.protocol
                 && wanted.server_type == found.server_type
                 && wanted.ipv6 == found.ipv6
                 && (wanted.vpc_id.is_empty() || wanted.vpc_id == found.vpc_id)
         };
-        let n = *among?
-            .iter()
-            .find(|n| !self.taken[**n] && fits(self.groups[**n].1))?;
+        let first = names.first.get(name).copied();
+        let n = std::iter::successors(first, |n| names.next[*n])
+            .find(|n| !self.taken[*n] && fits(&self.groups[*n].1.attributes))?;
         self.taken[n] = true;
-        Some(self.groups[n].0)
+        Some(self.groups[n])
     }
 }
 
-/// Which group that is there serves which wanted one: by our resource tag, else by the Service that the open-source
+/// For each wanted group the one that serves it: by our resource tag, else by the Service that the open-source
 /// controller's tags name. What cannot change (protocol, kind, VPC, IPv6) has to be equal. Of several, the one with the
 /// smallest id.
-fn match_groups(
-    desired: &BTreeMap<ServerGroupKey, ServerGroup>,
-    observed: &BTreeMap<String, ObservedServerGroup>,
-) -> BTreeMap<ServerGroupKey, String> {
+fn match_groups<'a>(
+    desired: &'a BTreeMap<ServerGroupKey, ServerGroup>,
+    observed: &'a BTreeMap<String, ObservedServerGroup>,
+) -> Vec<(&'a ServerGroupKey, &'a ServerGroup, Option<Found<'a>>)> {
     let mut candidates = Candidates::new(observed);
     let by_resource = candidates.by(|tags| tags.get(RESOURCE_TAG).map(String::as_str));
-    let mut matched: Vec<(&ServerGroupKey, &String)> = Vec::with_capacity(desired.len());
-    let mut open = Vec::new();
-    for (key, wanted) in desired {
-        let resource = resource_of(key);
-        match candidates.take(by_resource.get(&*resource), wanted) {
-            Some(id) => matched.push((key, id)),
-            None => open.push((key, wanted)),
-        }
-    }
-    if !open.is_empty() {
-        // A group that has another wanted key's resource tag is that key's; all other keys look by Service.
+    let mut matched: Vec<_> = desired
+        .iter()
+        .map(|(key, wanted)| {
+            let found = candidates.take(&by_resource, &*resource_of(key), wanted);
+            (key, wanted, found)
+        })
+        .collect();
+    if matched.iter().any(|(_, _, found)| found.is_none()) {
+        // A group with the resource tag of another wanted key is that key's; all others are found by Service.
         let by_service = candidates.by(service);
-        for (key, wanted) in open {
-            let Some(named) = service(&wanted.tags) else {
-                continue;
-            };
-            if let Some(id) = candidates.take(by_service.get(&named), wanted) {
-                matched.push((key, id));
-            }
+        for (_, wanted, found) in matched.iter_mut().filter(|(_, _, found)| found.is_none()) {
+            *found = service(&wanted.tags).and_then(|named| candidates.take(&by_service, &named, wanted));
         }
     }
     matched
-        .into_iter()
-        .map(|(key, id)| (key.clone(), id.clone()))
-        .collect()
 }
 
 /// Namespace, name and port of the Service that tags name.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use alb_model::{Action, Direction, Rule, ServerGroupRef, Severity, limits};
 use rustc_hash::FxHashMap;
 
-use super::Context;
 use super::budget::{self, Candidate};
-use super::listeners::resource;
+use super::listeners::{Work, resource};
+use super::{Context, RuleBudget};
 use crate::apply::resolved_actions;
 use crate::convert::rule::same_actions;
 use crate::identity::RuleIdentity;
@@ -20,59 +20,27 @@ use crate::step::{ListenerKey, StepId, StepOp};
 impl<'a> Context<'a> {
     pub(super) fn rules(&mut self) {
         let limit = self.rule_limit();
-        let included = self.fit(limit);
         // New listeners first: rules elsewhere may send clients to them.
         let mut order: Vec<usize> = (0..self.work.len()).collect();
         order.sort_by_key(|i| self.work[*i].found.is_some());
         let work = std::mem::take(&mut self.work);
-        let mut first_of = Vec::with_capacity(work.len());
-        let mut next = 0;
-        for listener in &work {
-            first_of.push(next);
-            next += listener.wanted.rules.len();
-        }
-        let groups: FxHashMap<&str, &str> = self
-            .ids
-            .server_groups
-            .iter()
-            .map(|(key, id)| (key.0.as_str(), id.as_str()))
-            .collect();
-        let same_group = |wanted: &ServerGroupRef, found: &ServerGroupRef| match (wanted, found) {
-            (ServerGroupRef::Managed(key), ServerGroupRef::Id(id)) => {
-                groups.get(key.0.as_str()).is_some_and(|known| known == id)
-            }
-            _ => wanted == found,
-        };
-        let mut exhausted = Vec::new();
-        let units: Vec<Unit<'_>> = order
-            .iter()
-            .map(|i| {
-                let fits = |n: usize| included.as_ref().is_none_or(|fits| fits[first_of[*i] + n]);
-                let rules = work[*i].wanted.rules.iter().enumerate();
-                let wanted: Vec<&Rule> = rules.filter(|(n, _)| fits(*n)).map(|(_, rule)| rule).collect();
-                let late = !work[*i].late.is_empty();
-                let (unit, full) = self.unit(&wanted, work[*i].found, late, &same_group);
-                exhausted.extend(full.then(|| work[*i].wanted.key()));
-                unit
-            })
-            .collect();
-        drop(groups);
-
-        let created = |kind| {
-            units
-                .iter()
-                .flat_map(|u| &u.changes)
-                .filter(|c| c.role.kind() == kind)
-                .count()
-        };
-        self.budget.before = self.observed.rule_count();
-        self.budget.limit = limit;
+        let (mut units, mut full) = self.units(&work, &order, None);
         let leaving: usize = self.leaving_listeners().map(|l| l.rules.len()).sum();
-        self.budget.after =
-            (self.budget.before + created(Kind::Create)).saturating_sub(created(Kind::Delete) + leaving);
-        let mut room = limit.saturating_sub(self.budget.before);
-        if created(Kind::Create) > room && leaving > 0 {
-            self.work = Vec::new();
+        let before = self.observed.rule_count();
+        let after = |units: &[Unit<'_>]| {
+            (before + count(units, Kind::Create)).saturating_sub(count(units, Kind::Delete) + leaving)
+        };
+        if !full.is_empty() || after(&units) > limit {
+            let included = self.fit(&work, limit);
+            (units, full) = self.units(&work, &order, included.as_deref());
+        }
+        self.budget = RuleBudget {
+            before,
+            after: after(&units),
+            limit,
+        };
+        let mut room = limit.saturating_sub(before);
+        if count(&units, Kind::Create) > room && leaving > 0 {
             let deleted = self.delete_listeners();
             self.made_room.extend(deleted);
             room += leaving;
@@ -88,9 +56,50 @@ impl<'a> Context<'a> {
         let (calls, tight) = schedule(&units, room, batch, &resolve);
         drop(units);
         self.work = work;
-        self.report_exhausted(&exhausted);
+        self.report_exhausted(&full);
         self.report_tight(&calls, tight);
         self.emit(calls, &order, tight);
+    }
+
+    /// The changes of all listeners, in this order of `work`, and those whose priorities are used up. `included` says
+    /// which of all rules are served.
+    fn units<'w>(
+        &self,
+        work: &'w [Work<'a>],
+        order: &[usize],
+        included: Option<&[bool]>,
+    ) -> (Vec<Unit<'w>>, Vec<ListenerKey>) {
+        let groups: FxHashMap<&str, &str> = self
+            .ids
+            .server_groups
+            .iter()
+            .map(|(key, id)| (key.0.as_str(), id.as_str()))
+            .collect();
+        let same_group = |wanted: &ServerGroupRef, found: &ServerGroupRef| match (wanted, found) {
+            (ServerGroupRef::Managed(key), ServerGroupRef::Id(id)) => {
+                groups.get(key.0.as_str()).is_some_and(|known| known == id)
+            }
+            _ => wanted == found,
+        };
+        let mut first_of = Vec::with_capacity(work.len());
+        let mut next = 0;
+        for listener in work {
+            first_of.push(next);
+            next += listener.wanted.rules.len();
+        }
+        let mut exhausted = Vec::new();
+        let units = order
+            .iter()
+            .map(|i| {
+                let fits = |n: usize| included.is_none_or(|fits| fits[first_of[*i] + n]);
+                let rules = work[*i].wanted.rules.iter().enumerate();
+                let wanted = rules.filter(|(n, _)| fits(*n)).map(|(_, rule)| rule);
+                let (unit, full) = self.unit(&work[*i], wanted, &same_group);
+                exhausted.extend(full.then(|| work[*i].wanted.key()));
+                unit
+            })
+            .collect();
+        (units, exhausted)
     }
 
     fn report_exhausted(&mut self, listeners: &[ListenerKey]) {
@@ -121,11 +130,8 @@ impl<'a> Context<'a> {
 
     /// Decides which wanted rules are served (in the order of `work`) so that the target fits, and reports the others.
     /// `None` if all are.
-    fn fit(&mut self, limit: usize) -> Option<Vec<bool>> {
-        let wanted: usize = self.work.iter().map(|w| w.wanted.rules.len()).sum();
-        if self.observed.rule_count() + wanted <= limit {
-            return None;
-        }
+    fn fit(&mut self, work: &[Work<'_>], limit: usize) -> Option<Vec<bool>> {
+        let wanted: usize = work.iter().map(|w| w.wanted.rules.len()).sum();
         let foreign: usize = self
             .observed
             .listeners
@@ -139,7 +145,7 @@ impl<'a> Context<'a> {
             return None;
         }
         let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(wanted);
-        for work in &self.work {
+        for work in work {
             let there: BTreeSet<RuleIdentity> = work
                 .found
                 .iter()
@@ -162,29 +168,29 @@ impl<'a> Context<'a> {
     /// The changes of one listener, and whether its priorities are used up.
     fn unit<'w>(
         &self,
-        wanted: &[&'w Rule],
-        found: Option<&'w ObservedListener>,
-        late: bool,
+        work: &'w Work<'a>,
+        wanted: impl Iterator<Item = &'w Rule>,
         same_group: &dyn Fn(&ServerGroupRef, &ServerGroupRef) -> bool,
     ) -> (Unit<'w>, bool) {
-        let mut changes = Vec::new();
+        let late = !work.late.is_empty();
         let same = |wanted: &Rule, found: &Rule| same_actions(&wanted.actions, &found.actions, same_group);
         let ours = |rule: &ObservedRule| self.owns_rule(rule);
-        let found = found.map_or([].as_slice(), |listener| listener.rules.as_slice());
+        let found = work
+            .found
+            .map_or([].as_slice(), |listener| listener.rules.as_slice());
+        let mut tables = Direction::ALL.iter().map(|d| Table::new(*d)).collect::<Vec<_>>();
+        for rule in wanted {
+            tables[rule.direction as usize].wanted.push(rule);
+        }
+        for rule in found {
+            tables[rule.rule.direction as usize].found.push(rule);
+        }
+        let mut changes = Vec::new();
         let mut full = false;
         // Numbers are given once on a listener, although ALB seems to count each direction for itself.
         let mut given: Vec<u16> = Vec::new();
-        for direction in Direction::ALL {
-            let table = Table {
-                direction: *direction,
-                found: found.iter().filter(|r| r.rule.direction == *direction).collect(),
-                wanted: wanted
-                    .iter()
-                    .copied()
-                    .filter(|r| r.direction == *direction)
-                    .collect(),
-            };
-            let others = found.iter().filter(|r| r.rule.direction != *direction);
+        for table in &tables {
+            let others = found.iter().filter(|r| r.rule.direction != table.direction);
             let held = || {
                 others
                     .clone()
@@ -206,6 +212,7 @@ impl<'a> Context<'a> {
                 wanted: Some(every_request()),
                 found: None,
                 edits: false,
+                hidden: false,
             });
         }
         (Unit { changes }, full)
@@ -300,6 +307,11 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
+
+fn count(units: &[Unit<'_>], kind: Kind) -> usize {
+    let changes = units.iter().flat_map(|u| &u.changes);
+    changes.filter(|c| c.role.kind() == kind).count()
 }
 
 /// A rule that matches every request, as the default action does.

@@ -191,6 +191,13 @@ impl<'a> Assembly<'a> {
         let placed = placement::placed(ingresses, listener.key(), self.settings);
         let certified = self.certificates(&mut listener, ingresses, placed);
         if listener.protocol != ListenerProtocol::Http && listener.certificates.is_empty() {
+            self.out.held.insert(listener.key());
+            // A Secret that does not exist or is bad has been told, and that is all there is to correct.
+            let told = |ingress: &&Compiled| ingress.tls.iter().any(|entry| entry.reported);
+            let here = |ingress: &&&Compiled| placement::wanted(ingress).contains(&listener.key());
+            if ingresses.iter().filter(here).any(told) {
+                return;
+            }
             let (port, protocol) = listener.key();
             let (object, field) = (self.object.clone(), self.listener_field(&listener));
             let message = format!(
@@ -198,7 +205,6 @@ impl<'a> Assembly<'a> {
                  it is neither created nor deleted"
             );
             self.report(Code::ListenerHeld, &object, field, message);
-            self.out.held.insert(listener.key());
             return;
         }
         let claims = self.claims(certified, &listener);

@@ -161,7 +161,12 @@ impl Compiler<'_> {
                 .collect();
             let name = entry.secret_name.as_deref().filter(|name| !name.is_empty());
             let certificate = name.and_then(|name| self.certificate(name, &hosts, index));
-            self.out.tls.push(CompiledTls { hosts, certificate });
+            let reported = name.is_some() && certificate.is_none();
+            self.out.tls.push(CompiledTls {
+                hosts,
+                certificate,
+                reported,
+            });
         }
     }
 
@@ -219,7 +224,9 @@ impl Compiler<'_> {
                 let rule = self.rule(host.clone(), matched, &path.backend, place);
                 self.out.rules.extend(rule);
             }
-            Err(problem) => self.report(Code::PathInvalid, format!("{}.path", place.field()), problem),
+            Err((part, problem)) => {
+                self.report(Code::PathInvalid, format!("{}.{part}", place.field()), problem);
+            }
         }
     }
 
