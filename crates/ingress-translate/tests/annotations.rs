@@ -480,6 +480,29 @@ fn canaries_that_cannot_join_are_told_and_harm_nobody() {
 }
 
 #[test]
+fn names_of_server_groups_start_with_a_letter() {
+    let mut world = World::new();
+    world.certified().service("1st", "web").apply(
+        "
+metadata: { namespace: 1st, name: web }
+spec:
+  rules:
+  - host: h.com
+    http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] }",
+    );
+    world.ingress("other", &[], &["o.com prefix / a"]);
+    world.albconfig.metadata.name = Some("2nd".into());
+    let translated = world.translate();
+    let groups = &translated.assembled.gateway.server_groups;
+    let names: Vec<&str> = groups.values().map(|group| group.name.as_str()).collect();
+    assert_eq!(names, ["k8s-1st-web-80", "default-a-80", "k8s-2nd-placeholder"]);
+    // By its tags it is the group that a controller with plain names made.
+    let tags = &groups.values().next().unwrap().tags;
+    assert_eq!(tags["ingress.k8s.alibaba/service_ns"], "1st");
+    assert_eq!(translated.codes(), Vec::<String>::new());
+}
+
+#[test]
 fn a_canary_of_all_traffic_replaces_the_base() {
     let mut world = World::new();
     world.ingress("base", &[], &["h.com prefix / a"]);

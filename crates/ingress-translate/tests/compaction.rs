@@ -33,7 +33,7 @@ fn alike(random: &mut Random, rules: &[Rule]) -> Vec<Rule> {
                 .cloned()
                 .collect();
             if !same_direction.is_empty() && *random.pick(&[true, true, true, false]) {
-                rule.actions = random.pick(&same_direction).actions.clone();
+                rule.actions.clone_from(&random.pick(&same_direction).actions);
             }
             if !same_direction.is_empty() && *random.pick(&[true, true, false]) {
                 let other = random.pick(&same_direction).clone();

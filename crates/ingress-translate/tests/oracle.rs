@@ -91,7 +91,7 @@ impl Random {
 
     fn set(&mut self) -> Vec<Made> {
         let few = self.one_in(2);
-        (0..1 + self.below(6))
+        (0..=self.below(6))
             .map(|_| {
                 // Few hosts and paths make conflicts and canaries likely.
                 let narrow = Line {
@@ -109,7 +109,7 @@ impl Random {
                     },
                     default_backend: by.is_none() && self.one_in(5),
                     by,
-                    lines: (0..1 + self.below(5))
+                    lines: (0..=self.below(5))
                         .map(|_| if few { narrow } else { self.line() })
                         .collect(),
                 }

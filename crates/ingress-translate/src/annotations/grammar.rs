@@ -103,8 +103,13 @@ impl Kind {
                     && !text.eq_ignore_ascii_case("cookie")
                     && !text.eq_ignore_ascii_case("host")
             }
-            Self::HeaderValue => chars(&limits::HEADER_VALUE_CHARS) && all(|c| matches!(c, ' '..='~')),
-            Self::CookieName => chars(&limits::COOKIE_CHARS) && all(is_pair_char) && !text.contains(';'),
+            Self::HeaderValue => {
+                chars(&limits::HEADER_VALUE_CHARS) && all(|c| matches!(c, ' '..='~')) && text.trim() == text
+            }
+            Self::CookieName => {
+                let allowed = |c: char| is_pair_char(c) && c != ';' && !c.is_ascii_uppercase();
+                chars(&limits::COOKIE_CHARS) && all(allowed)
+            }
             Self::StickyCookie => {
                 let allowed = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | ';');
                 chars(&limits::STICKY_COOKIE_CHARS) && all(allowed) && !text.starts_with('$')
@@ -134,7 +139,7 @@ impl Kind {
     }
 }
 
-/// What the names of cookies and query parameters may hold; upper case stands in real cookies, whatever the pages say.
+/// What the names of cookies and query parameters may hold.
 fn is_pair_char(c: char) -> bool {
     c.is_ascii_graphic() && !"#[]{}\\|<>&\"".contains(c)
 }
@@ -177,7 +182,7 @@ impl fmt::Display for Kind {
             Self::ObjectName => "the name of an object: lower-case letters, digits, - and .",
             Self::HeaderName => "a header name of 1 to 40 letters, digits, - and _, neither Cookie nor Host",
             Self::HeaderValue => "a header value of 1 to 128 printable ASCII characters",
-            Self::CookieName => "a cookie name of 1 to 100 characters without blanks, ; and # [ ] { } \\ | < > & \"",
+            Self::CookieName => "a cookie name of 1 to 100 characters without upper-case letters, blanks, ; and # [ ] { } \\ | < > & \"",
             Self::StickyCookie => "a cookie name of 1 to 200 letters and digits, not starting with $",
             Self::QueryKey => "the name of a query parameter of 1 to 100 characters without blanks and # [ ] { } \\ | < > & \"",
             Self::RewritePath => {
@@ -208,7 +213,7 @@ mod tests {
             (Kind::ObjectName, &["a", "my-alb.v1"], &["", "A", "-a", "a_b"]),
             (Kind::HeaderName, &["x-a", "X_B"], &["", "cookie", "Host", "a b", "ä"]),
             (Kind::HeaderValue, &["v", "a b"], &["", "ä", "\n"]),
-            (Kind::CookieName, &["sid", "SID"], &["", "a;b", "a b", "<"]),
+            (Kind::CookieName, &["sid"], &["", "SID", "a;b", "a b", "<"]),
             (Kind::StickyCookie, &["sid"], &["", "$a", "a,b"]),
             (Kind::QueryKey, &["user"], &["", "a b", "a#"]),
             (Kind::RewritePath, &["/", "/${1}", "${1}", "$2"], &["", "x", "/ä", "$x"]),
@@ -227,6 +232,30 @@ mod tests {
             }
             for text in *bad {
                 assert!(!kind.accepts(text), "{kind:?} {text:?}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// What a canary is selected by becomes a condition, beside those of a path of somebody else.
+        #[test]
+        fn what_selects_a_canary_is_a_condition_that_alb_takes(text in "[ -~]{0,3}|\\PC{0,3}|[a-z-]{38,42}|[!-~]{99,130}") {
+            use alb_model::{Action, Condition, Edition, FixedResponse, KeyValue, Rule, validate_rule};
+            let header = |key: &str, value: &str| Condition::Header { key: key.to_owned(), values: vec![value.to_owned()] };
+            let cookie = Condition::Cookie { values: vec![KeyValue::new(&*text, "always")] };
+            for (kind, condition) in [
+                (Kind::HeaderName, header(&text, "always")),
+                (Kind::HeaderValue, header("x", &text)),
+                (Kind::CookieName, cookie),
+            ] {
+                let rule = Rule {
+                    conditions: vec![condition],
+                    actions: vec![Action::FixedResponse(FixedResponse::default())],
+                    ..Rule::default()
+                };
+                if kind.accepts(&text) {
+                    proptest::prop_assert_eq!(validate_rule(&rule, Edition::Standard), vec![]);
+                }
             }
         }
     }

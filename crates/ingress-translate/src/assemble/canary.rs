@@ -55,7 +55,7 @@ impl<'a> Assembly<'a> {
             }
         }
         ranked.push(self.not_found(listener));
-        ranked.sort_by_key(|ranked| ranked.key);
+        let ranked = sorted(ranked);
 
         let (requests, responses): (Vec<_>, Vec<_>) = ranked
             .into_iter()
@@ -348,6 +348,17 @@ impl<'a> Assembly<'a> {
             rule,
         }
     }
+}
+
+/// Rules in their order; what has the same key keeps its place. Places are sorted instead of rules, which are large.
+fn sorted(ranked: Vec<RankedRule<'_>>) -> Vec<RankedRule<'_>> {
+    let mut places: Vec<usize> = (0..ranked.len()).collect();
+    places.sort_unstable_by(|a, b| ranked[*a].key.cmp(&ranked[*b].key).then(a.cmp(b)));
+    let mut unsorted: Vec<Option<RankedRule<'_>>> = ranked.into_iter().map(Some).collect();
+    places
+        .into_iter()
+        .filter_map(|place| unsorted[place].take())
+        .collect()
 }
 
 fn ranked_rule<'a>(claim: &Claim<'a>, mut rule: Rule, more: Vec<Origin>) -> RankedRule<'a> {

@@ -318,12 +318,8 @@ fn without_covered<'a>(values: &'a [String], more: &'a [String]) -> Vec<&'a str>
             && !is_regex(wide)
             && prefix.is_some_and(|prefix| value.starts_with(prefix))
     };
-    let kept: Vec<&str> = all
-        .iter()
-        .copied()
-        .filter(|value| !all.iter().any(|wide| covers(wide, value)))
-        .collect();
-    kept
+    let is_needed = |value: &&str| !all.iter().any(|wide| covers(wide, value));
+    all.iter().copied().filter(is_needed).collect()
 }
 
 /// Whether the order of two rules makes no difference.
@@ -368,14 +364,21 @@ fn patterns_disjoint(a: &str, b: &str) -> bool {
         (true, false) => !WildcardPattern::new(b).matches(a),
         (false, true) => !WildcardPattern::new(a).matches(b),
         (false, false) => {
-            let wild = |c: char| matches!(c, '*' | '?');
-            let start = |text: &'_ str| text.find(wild).unwrap_or(text.len());
-            let end = |text: &'_ str| text.rfind(wild).map_or(0, |at| at + 1);
-            let (x, y) = (&a[..start(a)], &b[..start(b)]);
-            let (v, w) = (&a[end(a)..], &b[end(b)..]);
-            !(x.starts_with(y) || y.starts_with(x)) || !(v.ends_with(w) || w.ends_with(v))
+            let (starts, ends) = ([fixed_start(a), fixed_start(b)], [fixed_end(a), fixed_end(b)]);
+            !(starts[0].starts_with(starts[1]) || starts[1].starts_with(starts[0]))
+                || !(ends[0].ends_with(ends[1]) || ends[1].ends_with(ends[0]))
         }
     }
+}
+
+/// What stands before the first wildcard.
+fn fixed_start(pattern: &str) -> &str {
+    pattern.split(['*', '?']).next().unwrap_or_default()
+}
+
+/// What stands after the last wildcard.
+fn fixed_end(pattern: &str) -> &str {
+    pattern.rsplit(['*', '?']).next().unwrap_or_default()
 }
 
 #[cfg(test)]

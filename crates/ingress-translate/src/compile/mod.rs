@@ -225,7 +225,7 @@ impl Compiler<'_> {
                 self.out.rules.extend(rule);
             }
             Err((part, problem)) => {
-                self.report(Code::PathInvalid, format!("{}.{part}", place.field()), problem)
+                self.report(Code::PathInvalid, format!("{}.{part}", place.field()), problem);
             }
         }
     }

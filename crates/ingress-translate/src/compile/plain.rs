@@ -1,6 +1,6 @@
 //! Rules that need no validation.
 
-use alb_model::{Action, Direction, FixedResponse, limits};
+use alb_model::{Action, Direction, limits};
 
 use crate::fragment::{CompiledRule, HostMatch, PathMatch};
 
@@ -21,11 +21,10 @@ fn is_plain_answer(actions: &[Action]) -> bool {
             forward.sticky_timeout_s.is_none()
                 && matches!(forward.targets.as_slice(), [target] if target.weight == 100)
         }
-        [
-            Action::FixedResponse(FixedResponse {
-                code: 503, content, ..
-            }),
-        ] => content.is_empty(),
+        // The answer of a path that cannot be served.
+        [Action::FixedResponse(fixed)] => {
+            fixed.code == 503 && fixed.content.is_empty() && fixed.content_type == "text/plain"
+        }
         _ => false,
     }
 }
@@ -55,7 +54,7 @@ fn is_plain_path(path: &PathMatch) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alb_model::{Edition, ServerGroupRef, validate_rule};
+    use alb_model::{Edition, FixedResponse, ServerGroupRef, validate_rule};
     use proptest::prelude::*;
 
     use super::*;
@@ -72,6 +71,11 @@ mod tests {
             path in prop_oneof!["/[ -~]{0,3}", "/[a-z0-9/._-]{120,130}", "\\PC{0,4}"],
             type_ in prop::sample::select(vec!["Exact", "Prefix", "ImplementationSpecific"]),
             answered in any::<bool>(),
+            (code, content_type, content) in (
+                prop::sample::select(vec![503_u16, 503, 200, 99]),
+                prop::sample::select(vec!["text/plain", "text/plain", "text/x"]),
+                prop::sample::select(vec!["", "", "\u{e4}"]),
+            ),
             dotless in any::<bool>(),
         ) {
             let settings = Settings { hosts_without_dot: dotless, ..Settings::default() };
@@ -83,7 +87,7 @@ mod tests {
             let action = if answered {
                 Action::forward_to(ServerGroupRef::managed("a/b/80"))
             } else {
-                Action::FixedResponse(FixedResponse { code: 503, ..FixedResponse::default() })
+                Action::FixedResponse(FixedResponse { code, content_type: content_type.into(), content: content.into() })
             };
             let rule = CompiledRule {
                 host,
