@@ -1,6 +1,7 @@
 //! The whole system on one machine: a Kubernetes API, the ALB Ingress controller, an ALB that answers its real OpenAPI
 //! and forwards real HTTP, and a few applications behind it.
 
+mod cases;
 mod demo;
 mod hints;
 mod requests;
