@@ -3,6 +3,11 @@
 //! The Kubernetes API is a sandbox of its own for each test, or the cluster of `E2E_KUBECONFIG`: then the tests take
 //! turns, and each works in namespaces and with cluster-scoped objects of its own, which it removes at the end.
 
+pub mod course;
+pub mod prefill;
+pub mod probe;
+pub mod scenario;
+pub mod snapshot;
 pub mod traffic;
 
 use std::collections::BTreeMap;
@@ -92,11 +97,14 @@ impl Stack {
         };
         let kube = Client::try_from(kubernetes.config().await?)?;
         let sim = Arc::new(stack::start_alb(alb).await?);
-        let name = format!(
-            "e2e-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = match &kubernetes {
+            // Nobody else is there, and the same names make runs comparable.
+            Kubernetes::Sandbox(_) => "e2e".to_owned(),
+            Kubernetes::Cluster(_) => {
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                format!("e2e-{}-{number}", std::process::id())
+            }
+        };
         stack::apply(&kube, &[serde_json::to_value(albconfig_crd::crd())?]).await?;
         let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
         stack::apply(&kube, &[namespace]).await?;
@@ -159,6 +167,15 @@ impl Stack {
     pub async fn apply(&self, yaml: &str) -> Result<()> {
         let objects: Vec<Value> = serde_saphyr::from_multiple(&yaml.replace("$NAME", &self.name))?;
         stack::apply(&self.kube, &objects).await
+    }
+
+    /// Applies objects; `$NAME` in any text stands for the test's own name.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn apply_values(&self, objects: &[Value]) -> Result<()> {
+        let text = serde_json::to_string(objects)?.replace("$NAME", &self.name);
+        stack::apply(&self.kube, &serde_json::from_str::<Vec<Value>>(&text)?).await
     }
 
     /// The test's AlbConfig and IngressClass.

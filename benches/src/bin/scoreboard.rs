@@ -1,8 +1,9 @@
 //! Prints the scoreboard: ours, a naive baseline, the best-known alternative, the limit, the ratios, all in one run.
 
 use benches::{
+    convergence, plan,
     report::{Section, table},
-    scheduler,
+    scheduler, translate,
 };
 use clap::{Parser, ValueEnum};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -12,11 +13,28 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 /// One entry per section; a new section needs nothing else here.
-const SECTIONS: &[Section] = &[Section {
-    name: "scheduler",
-    title: "Scheduler (concurrency-scheduler)",
-    run: scheduler::rows,
-}];
+const SECTIONS: &[Section] = &[
+    Section {
+        name: "scheduler",
+        title: "Scheduler (concurrency-scheduler)",
+        run: scheduler::rows,
+    },
+    Section {
+        name: "plan",
+        title: "Planner (alb-plan)",
+        run: plan::rows,
+    },
+    Section {
+        name: "translate",
+        title: "Translation (ingress-translate)",
+        run: translate::rows,
+    },
+    Section {
+        name: "convergence",
+        title: "Convergence (the whole controller)",
+        run: convergence::rows,
+    },
+];
 
 #[derive(Parser)]
 #[command(about = "Measures this project against baselines and theoretical limits")]

@@ -1,8 +1,10 @@
 //! What makes two rules the same rule, and which names and tags mark things as ours.
 
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 
 use alb_model::{Condition, Direction, KeyValue, Rule};
+use rustc_hash::FxHasher;
 use sha2::{Digest, Sha256};
 
 /// What the names of our rules start with; the rest is the rule's [`RuleIdentity`].
@@ -62,6 +64,66 @@ impl RuleIdentity {
     }
 }
 
+/// A cheap hash that rules of one [`RuleIdentity`] share. Others may share it by chance: ask [`same_identity`].
+pub(crate) fn fingerprint(rule: &Rule) -> u64 {
+    let mut conditions: Vec<u64> = rule.conditions.iter().map(condition_fingerprint).collect();
+    conditions.sort_unstable();
+    conditions.dedup();
+    digest(&(rule.direction, conditions))
+}
+
+/// Whether two rules have the same [`RuleIdentity`].
+pub(crate) fn same_identity(a: &Rule, b: &Rule) -> bool {
+    a.direction == b.direction && (a.conditions == b.conditions || RuleIdentity::of(a) == RuleIdentity::of(b))
+}
+
+fn digest(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn condition_fingerprint(condition: &Condition) -> u64 {
+    let values = match condition {
+        Condition::Path { values } if is_ordered(values) => digest(values),
+        Condition::Host { values } => unordered(values.iter().map(|v| {
+            if v.bytes().any(|b| b.is_ascii_uppercase()) {
+                digest(v.to_ascii_lowercase().as_str())
+            } else {
+                digest(v.as_str())
+            }
+        })),
+        Condition::Path { values }
+        | Condition::Method { values }
+        | Condition::SourceIp { values }
+        | Condition::ResponseStatusCode { values } => unordered(values.iter().map(|v| digest(v.as_str()))),
+        Condition::Header { key, values } | Condition::ResponseHeader { key, values } => {
+            let values = unordered(values.iter().map(|v| digest(v.as_str())));
+            digest(&(key.to_ascii_lowercase(), values))
+        }
+        Condition::QueryString { values } | Condition::Cookie { values } => {
+            unordered(values.iter().map(digest))
+        }
+    };
+    digest(&(condition.kind(), values))
+}
+
+fn unordered(hashes: impl ExactSizeIterator<Item = u64>) -> u64 {
+    let mut hashes = hashes;
+    if hashes.len() == 1 {
+        return hashes.next().map_or(0, |hash| digest(&[hash][..]));
+    }
+    let mut hashes: Vec<u64> = hashes.collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    digest(hashes.as_slice())
+}
+
+/// Whether the order of path values counts: the first expression that matches gives a rewrite its groups.
+fn is_ordered(paths: &[String]) -> bool {
+    paths.iter().any(|v| v.starts_with("~*"))
+}
+
 /// Whether a rule name says that a controller made the rule: this one (`k8s-` and 32 hex digits), or the open-source
 /// ALB ingress controller (`rule-<port>-<priority>`, with or without the direction in front of the number).
 ///
@@ -71,8 +133,8 @@ impl RuleIdentity {
 /// assert!(!alb_plan::is_controller_rule_name("blocked-by-security-team"));
 /// ```
 pub fn is_controller_rule_name(name: &str) -> bool {
-    if let Some(hash) = name.strip_prefix(RULE_NAME_PREFIX) {
-        return hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(hash) = name.as_bytes().strip_prefix(RULE_NAME_PREFIX.as_bytes()) {
+        return hash.len() == 32 && hash.iter().all(u8::is_ascii_hexdigit);
     }
     let number = |part: Option<&str>| {
         part.is_some_and(|p| !p.is_empty() && p.len() <= 5 && p.bytes().all(|b| b.is_ascii_digit()))
@@ -112,8 +174,7 @@ fn canonical(condition: &Condition) -> String {
         Condition::Host { values } => {
             push_sorted(&mut out, values.iter().map(|v| v.to_ascii_lowercase()).collect());
         }
-        // The first expression that matches gives a rewrite its groups: there the order of values matters.
-        Condition::Path { values } if values.iter().any(|v| v.starts_with("~*")) => {
+        Condition::Path { values } if is_ordered(values) => {
             for value in values {
                 push(&mut out, value);
             }
@@ -176,6 +237,57 @@ mod tests {
             Condition::path(["/b", "/a"]),
         ]);
         assert_eq!(a, b);
+    }
+
+    #[test]
+    fn fingerprints_follow_identities() {
+        let rule = |conditions: Vec<Condition>| Rule {
+            conditions,
+            ..Rule::default()
+        };
+        let pair = |key: &str, value: &str| KeyValue::new(key, value);
+        let cookies = |values: Vec<KeyValue>| Condition::Cookie { values };
+        let rules = [
+            rule(vec![]),
+            rule(vec![Condition::host(["a.com", "B.com"])]),
+            rule(vec![Condition::host(["b.com", "a.com", "A.com"])]),
+            rule(vec![Condition::path(["a.com", "b.com"])]),
+            rule(vec![Condition::path(["/a"]), Condition::path(["/b"])]),
+            rule(vec![
+                Condition::path(["/b"]),
+                Condition::path(["/a"]),
+                Condition::path(["/a", "/a"]),
+            ]),
+            rule(vec![Condition::path(["/a", "/b"])]),
+            rule(vec![Condition::path(["~*a", "/b"])]),
+            rule(vec![Condition::path(["/b", "~*a"])]),
+            rule(vec![cookies(vec![pair("a", "1"), pair("b", "2")])]),
+            rule(vec![cookies(vec![
+                pair("b", "2"),
+                pair("a", "1"),
+                pair("a", "1"),
+            ])]),
+            rule(vec![cookies(vec![pair("a", "2"), pair("b", "1")])]),
+            rule(vec![Condition::Header {
+                key: "X".into(),
+                values: vec!["1".into()],
+            }]),
+            rule(vec![Condition::Header {
+                key: "x".into(),
+                values: vec!["1".into(), "1".into()],
+            }]),
+            Rule {
+                direction: Direction::Response,
+                ..Rule::default()
+            },
+        ];
+        for a in &rules {
+            for b in &rules {
+                let same = RuleIdentity::of(a) == RuleIdentity::of(b);
+                assert_eq!(fingerprint(a) == fingerprint(b), same, "{a:?} {b:?}");
+                assert_eq!(same_identity(a, b), same, "{a:?} {b:?}");
+            }
+        }
     }
 
     #[test]

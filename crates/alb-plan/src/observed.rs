@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alb_model::{Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup, ServerGroupKey};
 use serde::{Deserialize, Serialize};
 
-use crate::ownership::{Ownership, RESOURCE_TAG};
+use crate::ownership::{RESOURCE_TAG, resource_of};
 
 /// The cloud's side of one gateway: read once, kept up to date by [`Observed::apply`].
 ///
@@ -132,10 +132,16 @@ impl Observed {
 
     /// Id of the server group that a key's resource tag names.
     pub fn server_group_id(&self, key: &ServerGroupKey) -> Option<&str> {
-        let resource = Ownership::server_group_resource(key);
+        let resource = resource_of(key);
         self.server_groups
             .iter()
-            .find(|(_, group)| group.attributes.tags.get(RESOURCE_TAG) == Some(&resource))
+            .find(|(_, group)| {
+                group
+                    .attributes
+                    .tags
+                    .get(RESOURCE_TAG)
+                    .is_some_and(|tag| *tag == *resource)
+            })
             .map(|(id, _)| id.as_str())
     }
 

@@ -1,5 +1,6 @@
 //! Whose a resource is: the tags that mark ours, compatible with the open-source ALB ingress controller's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use alb_model::{CertificateKey, ServerGroupKey};
@@ -90,14 +91,7 @@ impl Ownership {
 
     /// Value of [`RESOURCE_TAG`] on the server group of a key: the key itself, or its hash where a tag cannot hold it.
     pub fn server_group_resource(key: &ServerGroupKey) -> String {
-        let fits = key.0.len() <= MAX_TAG_VALUE_LENGTH
-            && !key.0.contains("://")
-            && !RESERVED_VALUES.iter().any(|reserved| key.0.starts_with(reserved));
-        if fits {
-            key.0.clone()
-        } else {
-            hex_digest(&[&key.0], 64)
-        }
+        resource_of(key).into_owned()
     }
 
     /// What the names of this owner's certificates start with. Certificate names are unique in an account.
@@ -111,6 +105,19 @@ impl Ownership {
     /// Name of a certificate in the certificate service: 57 characters, of 64 allowed.
     pub fn certificate_name(&self, key: &CertificateKey) -> String {
         format!("{}{}", self.certificate_prefix(), hex_digest(&[&key.0], 32))
+    }
+}
+
+/// [`Ownership::server_group_resource`] without a copy.
+pub(crate) fn resource_of(key: &ServerGroupKey) -> Cow<'_, str> {
+    let fits = key.0.len() <= MAX_TAG_VALUE_LENGTH
+        && !key.0.is_empty()
+        && !key.0.contains("://")
+        && !RESERVED_VALUES.iter().any(|reserved| key.0.starts_with(reserved));
+    if fits {
+        Cow::Borrowed(&key.0)
+    } else {
+        Cow::Owned(hex_digest(&[&key.0], 64))
     }
 }
 

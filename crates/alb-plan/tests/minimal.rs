@@ -115,22 +115,129 @@ fn calls_are_as_full_as_the_api_takes_them() {
     assert_eq!(change(&rules, &edited).steps.len(), 10);
 }
 
-/// In random reorderings, exactly the rules outside of a longest increasing subsequence are touched.
+/// In random changes of large tables, exactly the rules outside of a longest increasing subsequence are touched, besides
+/// those whose actions change.
 #[test]
 fn no_rule_moves_that_can_stay() {
-    for seed in 0..300 {
+    let mut counted = (0, 0);
+    for seed in 0..120 {
         let mut chance = Chance::new(seed);
-        let old: Vec<Rule> = (0..2 + chance.below(80)).map(on_host).collect();
+        let large = seed.is_multiple_of(10);
+        let old: Vec<Rule> = (0..2 + chance.below(if large { 400 } else { 80 }))
+            .map(on_host)
+            .collect();
         let mut order: Vec<usize> = (0..old.len()).collect();
         for _ in 0..=chance.below(12) {
             let moved = order.remove(chance.below(order.len()));
             order.insert(chance.below(order.len() + 1), moved);
         }
-        let new: Vec<Rule> = order.iter().map(|i| old[*i].clone()).collect();
+        let removed = if chance.one_in(2) {
+            chance.below(order.len().min(6))
+        } else {
+            0
+        };
+        for _ in 0..removed {
+            order.remove(chance.below(order.len()));
+        }
+        let mut new: Vec<Rule> = order.iter().map(|i| old[*i].clone()).collect();
+        let added = if chance.one_in(2) { chance.below(6) } else { 0 };
+        for n in 0..added {
+            new.insert(chance.below(new.len() + 1), on_host(1_000 + n));
+        }
         let stay = longest_increasing(&order);
-        let made = change(&old, &new);
-        assert_eq!(touched(&made), (old.len() - stay, 0, 0), "seed {seed}: {order:?}");
-        assert_eq!(made.steps.len(), (old.len() - stay).div_ceil(10), "seed {seed}");
+        let mut observed = Observed::default();
+        let mut options = options();
+        options.limits.rules = Some(1_000);
+        Cloud::default().converge(&mut observed, &gateway(old.clone(), "none"), &options);
+        let made = plan(&observed, &gateway(new, "none"), &options);
+        let (updated, created, deleted) = touched(&made);
+        // A conversion is a deletion and a creation in one update, a split move is one of each.
+        assert!(created <= added + order.len() - stay, "seed {seed}");
+        let untouched = old.len() - updated - deleted;
+        assert!(
+            untouched >= stay,
+            "seed {seed}: {untouched} of {stay} stay: {order:?}"
+        );
+        if removed == 0 && added == 0 {
+            assert_eq!(
+                (updated, created, deleted),
+                (old.len() - stay, 0, 0),
+                "seed {seed}"
+            );
+            assert_eq!(made.steps.len(), (old.len() - stay).div_ceil(10), "seed {seed}");
+        }
+        counted.0 += old.len();
+        counted.1 += untouched;
+    }
+    println!("{} rules, {} of them untouched", counted.0, counted.1);
+}
+
+/// Rules that all match the same requests: here every pair's precedence can be seen.
+fn on_header(n: usize) -> Rule {
+    Rule {
+        conditions: vec![Condition::Header {
+            key: "x-env".into(),
+            values: vec![format!("v{n}*")],
+        }],
+        actions: vec![Action::FixedResponse(FixedResponse {
+            code: 200 + n as u16,
+            ..FixedResponse::default()
+        })],
+        ..Rule::default()
+    }
+}
+
+/// In tables without gaps, a new rule renumbers the shorter run beside its place, and on the way no two rules that keep
+/// their order are ever the other way round.
+#[test]
+fn a_run_is_renumbered_without_swapping_rules() {
+    for (first, rules, place, moved) in [
+        // From 1 on there is room below only.
+        (1, 30, 0, 30),
+        (1, 30, 10, 20),
+        (1, 30, 30, 0),
+        // Up to 10000 there is room above only.
+        (9_971, 30, 0, 0),
+        (9_971, 30, 10, 10),
+        (9_971, 30, 30, 30),
+        // In the middle there is room on both sides: the shorter run moves.
+        (5_000, 30, 10, 10),
+        (5_000, 30, 20, 10),
+        (5_000, 31, 15, 15),
+    ] {
+        let old: Vec<Rule> = (0..rules).map(on_header).collect();
+        let mut observed = in_force(&old, &mut Cloud::default());
+        for (rule, n) in observed.listeners[0].rules.iter_mut().zip(first..) {
+            rule.rule.priority = Some(n);
+        }
+        let mut new = old.clone();
+        new.insert(place, on_header(rules));
+        let made = plan(&observed, &gateway(new, "none"), &options());
+        assert!(made.steps.iter().all(|s| s.hitless));
+        let (updated, created, deleted) = touched(&made);
+        assert_eq!(
+            (updated, created, deleted),
+            (moved, 1, 0),
+            "at {place} of {first}+{rules}"
+        );
+
+        let there = &observed.listeners[0].rules;
+        let mut now: Vec<(String, u16)> = there.iter().map(|r| (r.id().into(), r.priority())).collect();
+        let order: Vec<String> = now.iter().map(|(id, _)| id.clone()).collect();
+        for step in &made.steps {
+            let StepOp::UpdateRules { rules, .. } = &step.op else {
+                continue;
+            };
+            for update in rules {
+                let rule = now.iter_mut().find(|(id, _)| *id == update.id).unwrap();
+                rule.1 = update.priority.unwrap();
+                let mut by_number = now.clone();
+                by_number.sort_by_key(|(_, number)| *number);
+                let ids: Vec<&String> = by_number.iter().map(|(id, _)| id).collect();
+                assert_eq!(ids, order.iter().collect::<Vec<_>>(), "{}", step.describe());
+                assert!(by_number.windows(2).all(|w| w[0].1 < w[1].1));
+            }
+        }
     }
 }
 
@@ -166,6 +273,17 @@ fn small_rule(chance: &mut Chance) -> Rule {
     }
 }
 
+fn small_rule_with_headers(chance: &mut Chance) -> Rule {
+    let mut rule = small_rule(chance);
+    if chance.one_in(6) {
+        rule.conditions.push(Condition::Header {
+            key: "x-env".into(),
+            values: vec!["canary".into()],
+        });
+    }
+    rule
+}
+
 fn table(rules: &[Rule], matcher: &mut Matcher) -> Table {
     rules
         .iter()
@@ -176,6 +294,28 @@ fn table(rules: &[Rule], matcher: &mut Matcher) -> Table {
             )
         })
         .collect()
+}
+
+/// The same tables over as few requests as tell their rules apart; also how many those are.
+fn condensed(old: &Table, new: &Table, requests: usize) -> (Table, Table, usize) {
+    let all: Vec<u128> = old.iter().chain(new).map(|(mask, _)| *mask).collect();
+    let mut seen: Vec<Vec<bool>> = Vec::new();
+    let mut chosen = Vec::new();
+    for bit in 0..requests {
+        let signature: Vec<bool> = all.iter().map(|mask| mask & (1 << bit) != 0).collect();
+        if !seen.contains(&signature) {
+            seen.push(signature);
+            chosen.push(bit);
+        }
+    }
+    let condense = |table: &Table| -> Table {
+        let mask = |mask: u128| {
+            let bits = chosen.iter().enumerate();
+            bits.fold(0, |out, (at, bit)| out | (mask >> bit & 1) << at)
+        };
+        table.iter().map(|(m, answer)| (mask(*m), *answer)).collect()
+    };
+    (condense(old), condense(new), chosen.len())
 }
 
 /// What each of the requests (bits) gets; `usize::MAX` is the default answer.
@@ -254,70 +394,83 @@ fn fewest_calls(old: &Table, new: &Table, requests: usize) -> usize {
     usize::MAX
 }
 
-#[test]
-fn small_changes_take_the_fewest_calls_there_are() {
-    let mut matcher = Matcher::default();
-    let (mut cases, mut more) = (0, Vec::new());
-    for seed in 0..100 {
-        let mut chance = Chance::new(seed);
-        let table_of = |most: usize, chance: &mut Chance| -> Vec<Rule> {
-            let mut rules: Vec<Rule> = Vec::new();
-            for _ in 0..chance.below(most + 1) {
-                let rule = small_rule(chance);
-                if rules.iter().all(|r| r.conditions != rule.conditions) {
-                    rules.push(rule);
-                }
+/// A pair of small tables.
+fn small_pair(seed: u64, new_rule: fn(&mut Chance) -> Rule) -> [Vec<Rule>; 2] {
+    let mut chance = Chance::new(seed);
+    let table_of = |chance: &mut Chance| -> Vec<Rule> {
+        let mut rules: Vec<Rule> = Vec::new();
+        for _ in 0..chance.below(4) {
+            let rule = new_rule(chance);
+            if rules.iter().all(|r| r.conditions != rule.conditions) {
+                rules.push(rule);
             }
-            rules
-        };
-        let old = table_of(3, &mut chance);
-        let new = if chance.one_in(2) {
-            table_of(3, &mut chance)
-        } else {
-            let mut new = common::edited(&old, &mut chance, small_rule);
-            new.truncate(3);
-            new
-        };
-        let requests = matcher.requests.len();
+        }
+        rules
+    };
+    let old = table_of(&mut chance);
+    let new = if chance.one_in(2) {
+        table_of(&mut chance)
+    } else {
+        let mut new = common::edited(&old, &mut chance, new_rule);
+        new.truncate(3);
+        new
+    };
+    [old, new]
+}
+
+/// Tries pairs of small tables. Returns how many there were, and those that take more calls than the search needs.
+fn compare(pairs: u64, new_rule: fn(&mut Chance) -> Rule) -> (u64, Vec<String>) {
+    let mut matcher = Matcher::default();
+    let mut more = Vec::new();
+    for seed in 0..pairs {
+        let [old, new] = small_pair(seed, new_rule);
         let (from, to) = (table(&old, &mut matcher), table(&new, &mut matcher));
+        let (from, to, requests) = condensed(&from, &to, matcher.probes.len());
         let fewest = fewest_calls(&from, &to, requests);
         let made = change(&old, &new);
-        cases += 1;
         assert!(made.steps.len() >= fewest, "seed {seed}: the search missed a way");
         if made.steps.len() > fewest {
-            let old: Vec<String> = old
-                .iter()
-                .map(|r| {
+            let lines = |rules: &[Rule]| {
+                let line = |r: &Rule| {
                     format!(
                         "{} -> {}",
                         describe_conditions(&r.conditions),
                         describe_actions(&r.actions)
                     )
-                })
-                .collect();
-            let new: Vec<String> = new
-                .iter()
-                .map(|r| {
-                    format!(
-                        "{} -> {}",
-                        describe_conditions(&r.conditions),
-                        describe_actions(&r.actions)
-                    )
-                })
-                .collect();
-            more.push((
-                new,
-                seed,
-                old,
-                made.steps.len(),
-                fewest,
-                made.steps.iter().map(Step::describe).collect::<Vec<_>>(),
+                };
+                rules.iter().map(line).collect::<Vec<_>>()
+            };
+            let steps: Vec<String> = made.steps.iter().map(Step::describe).collect();
+            more.push(format!(
+                "seed {seed}, {fewest} would do: {:#?} to {:#?} by {steps:#?}",
+                lines(&old),
+                lines(&new)
             ));
         }
     }
+    println!("{pairs} pairs, {} take more calls than needed", more.len());
+    (pairs, more)
+}
+
+fn pairs(default: u64) -> u64 {
+    let given = std::env::var("PLAN_SEEDS").ok().and_then(|n| n.parse().ok());
+    given.unwrap_or(default)
+}
+
+#[test]
+fn small_changes_take_the_fewest_calls_there_are() {
+    let (pairs, more) = compare(pairs(400), small_rule);
+    assert!(more.is_empty(), "{} of {pairs}: {}", more.len(), more.join("\n"));
+}
+
+/// Whether headers exclude each other is not looked at, so that now and then a rule seems to be in the way of another.
+#[test]
+fn with_headers_nearly_all_changes_take_the_fewest_calls() {
+    let (pairs, more) = compare(pairs(200), small_rule_with_headers);
     assert!(
-        more.is_empty(),
-        "{} of {cases} take more calls than needed: {more:#?}",
-        more.len()
+        more.len() as u64 * 20 <= pairs,
+        "{} of {pairs}: {}",
+        more.len(),
+        more.join("\n")
     );
 }

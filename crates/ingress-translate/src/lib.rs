@@ -57,8 +57,9 @@ mod settings;
 mod target;
 
 pub use annotations::BackendSettings;
-pub use annotations::table::{ANNOTATIONS, AnnotationSpec, Grammar, Scope, Status};
-pub use assemble::{Assembled, PLACEHOLDER, ServedRule, assemble};
+pub use annotations::grammar::{Grammar, Kind};
+pub use annotations::table::{ANNOTATIONS, AnnotationSpec, Scope, Status};
+pub use assemble::{Assembled, PLACEHOLDER, ServedRule, assemble, compacted};
 pub use codes::{Code, CodeInfo};
 pub use compile::compile;
 pub use endpoints::{EndpointSliceView, EndpointView, ServicePortRef, is_ipv6_only, servers, service_port};

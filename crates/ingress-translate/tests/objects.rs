@@ -450,7 +450,7 @@ spec:
             format!("HostInvalid {}", at("1].host")),
             format!("PathInvalid {}", at("2].http.paths[0].path")),
             format!("PathInvalid {}", at("2].http.paths[1].path")),
-            format!("PathInvalid {}", at("2].http.paths[3].path")),
+            format!("PathInvalid {}", at("2].http.paths[3].pathType")),
             format!("RuleEmpty {}", at("3]")),
             format!("RuleInvalid {}", at("2].http.paths[2]")),
             format!(

@@ -126,8 +126,7 @@ fn a_host_without_certificate_costs_only_that_host() {
     assert_eq!(
         translated.codes(),
         [
-            "CertificateMissing discovered spec.rules[0].http.paths[0]",
-            "CertificateMissing missing spec.rules[0].http.paths[0]",
+            "CertificateMissing discovered spec.rules[0].host",
             "TlsSecretNotFound missing spec.tls[0].secretName",
         ]
     );

@@ -45,6 +45,13 @@ pub struct Unfinished {
     pub too_many_rules: Option<usize>,
 }
 
+impl Unfinished {
+    /// Whether the API asked for fewer calls.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self.error.class(), Some(ErrorClass::Throttled { .. }))
+    }
+}
+
 impl From<ExecError> for Unfinished {
     /// A failure before the first call.
     fn from(error: ExecError) -> Self {

@@ -16,8 +16,27 @@ use tokio_util::sync::CancellationToken;
 use super::step::{Outcome, Runner};
 use super::{CertificateSource, ExecError, Refusal, Unfinished};
 
-/// Steps of one plan at the same time.
+/// Steps of one plan at the same time, while the API does not throttle.
 pub const PARALLEL_STEPS: usize = 8;
+
+/// How fast a plan is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Pause between two looks at a job or a status.
+    pub poll: Duration,
+    /// Steps at the same time, at least 1.
+    pub parallel: usize,
+}
+
+impl From<Duration> for Pace {
+    /// [`PARALLEL_STEPS`] at the same time, with this pause between two looks.
+    fn from(poll: Duration) -> Self {
+        Self {
+            poll,
+            parallel: PARALLEL_STEPS,
+        }
+    }
+}
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,15 +70,15 @@ pub async fn execute(
     desired: &Gateway,
     observed: &mut Observed,
     source: &impl CertificateSource,
-    poll: Duration,
+    pace: impl Into<Pace> + Send,
     cancel: &CancellationToken,
 ) -> Result<Execution, Unfinished> {
-    execute_with(client, plan, desired, observed, source, poll, cancel, |_| {}).await
+    execute_with(client, plan, desired, observed, source, pace, cancel, |_| {}).await
 }
 
 /// Makes the calls of a plan, each when the steps it waits for are in force; steps that do not wait for each other run at
 /// the same time, those with the longest way behind them first. `observed` follows every call. `desired` is what was
-/// planned for: it names the objects behind what fails. `poll` is the pause between two looks at a job or a status.
+/// planned for: it names the objects behind what fails.
 ///
 /// Once `cancel` is cancelled no call starts; calls under way are waited for.
 ///
@@ -77,11 +96,12 @@ pub async fn execute_with(
     desired: &Gateway,
     observed: &mut Observed,
     source: &impl CertificateSource,
-    poll: Duration,
+    pace: impl Into<Pace> + Send,
     cancel: &CancellationToken,
     mut progress: impl FnMut(Progress<'_>) + Send,
 ) -> Result<Execution, Unfinished> {
     let started = Instant::now();
+    let Pace { poll, parallel } = pace.into();
     let mut ids = plan.ids.clone();
     if ids.region.is_empty() {
         client.region().clone_into(&mut ids.region);
@@ -101,7 +121,7 @@ pub async fn execute_with(
     let mut ended = Ended::default();
     let mut running: FuturesUnordered<BoxFuture<'_, (usize, Outcome)>> = FuturesUnordered::new();
     loop {
-        while running.len() < PARALLEL_STEPS && !cancel.is_cancelled() && !ended.stops() {
+        while running.len() < parallel.max(1) && !cancel.is_cancelled() && !ended.stops() {
             let Some(index) = queue.take() else { break };
             let (runner, step, ids) = (&runner, &plan.steps[index], ids.clone());
             running.push(Box::pin(async move { (index, runner.run(step, &ids).await) }));

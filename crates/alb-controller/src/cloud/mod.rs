@@ -19,7 +19,7 @@ mod step;
 pub use certificate::{CertificateSource, Pem, SourceError};
 pub use error::{ExecError, Refusal, Unfinished};
 pub(crate) use execute::uses;
-pub use execute::{Execution, PARALLEL_STEPS, Progress, execute, execute_with};
+pub use execute::{Execution, PARALLEL_STEPS, Pace, Progress, execute, execute_with};
 pub use servers::{execute_servers, observe_servers};
 
 /// Reads everything that belongs to a gateway; see [`alb_plan::observe::gateway`].

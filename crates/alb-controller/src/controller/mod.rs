@@ -55,9 +55,9 @@ impl Controller {
         rs.validate(RS)?;
         // The API server protects itself (priority and fairness); this only keeps a burst of Events polite.
         let kube_class = ClassConfig {
-            rate_per_s: Some(100.0),
-            burst: 200,
-            max_concurrent: 16,
+            rate_per_s: Some(500.0),
+            burst: 500,
+            max_concurrent: 32,
             ..ClassConfig::default()
         };
         Ok(Self {

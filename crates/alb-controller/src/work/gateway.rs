@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Failed, Failure, Report, Worker};
-use crate::cloud::{self, CertificateSource, ExecError, Refusal, Unfinished};
+use crate::cloud::{self, CertificateSource, ExecError, Pace, Refusal, Unfinished};
 use crate::index::{PoolKey, WantedGateway};
 use crate::jobs::{GatewayJob, Wish};
 use crate::report::Writer;
@@ -110,10 +110,18 @@ impl Worker {
             &desired,
             &mut observed,
             &secrets,
-            self.poll_interval,
+            Pace {
+                poll: self.poll_interval,
+                parallel: self.shared.breadth.now(),
+            },
             cancelled,
         )
         .await;
+        match &executed {
+            Ok(execution) if execution.steps > 0 => self.shared.breadth.widen(),
+            Err(stopped) if stopped.is_throttled() => self.shared.breadth.narrow(),
+            _ => {}
+        }
         self.note_pools(name, &observed, &desired);
         let load_balancer = Box::new(load_balancer_status(&observed));
         if executed.as_ref().err().is_none_or(|stopped| stopped.is_known) {

@@ -358,26 +358,21 @@ pub(crate) fn rule_from_api(rule: &alb::Rule) -> Rule {
     }
 }
 
-/// Whether the actions that are there do what is wanted. `id` finds the id of a wanted group; a group without one is
-/// not there yet.
+/// Whether the actions that are there (second) do what is wanted (first). `same_group` compares a wanted group with one
+/// that is there. The order of a forward's targets means nothing.
 pub(crate) fn same_actions(
     wanted: &[Action],
     found: &[Action],
-    id: &dyn Fn(&ServerGroupRef) -> Option<String>,
+    same_group: &dyn Fn(&ServerGroupRef, &ServerGroupRef) -> bool,
 ) -> bool {
-    let same_group = |wanted: &ServerGroupRef, found: &ServerGroupRef| match (id(wanted), found) {
-        (Some(wanted), ServerGroupRef::Id(found)) => wanted == *found,
-        _ => wanted == found,
-    };
+    let same_target = |w: &Target, f: &Target| w.weight == f.weight && same_group(&w.group, &f.group);
     wanted.len() == found.len()
         && wanted.iter().zip(found).all(|pair| match pair {
             (Action::Forward(w), Action::Forward(f)) => {
                 w.sticky_timeout_s == f.sticky_timeout_s
                     && w.targets.len() == f.targets.len()
-                    && w.targets
-                        .iter()
-                        .zip(&f.targets)
-                        .all(|(w, f)| w.weight == f.weight && same_group(&w.group, &f.group))
+                    && (w.targets.iter().zip(&f.targets).all(|(w, f)| same_target(w, f))
+                        || same_multiset(&w.targets, &f.targets, same_target))
             }
             (Action::TrafficMirror(w), Action::TrafficMirror(f)) => {
                 w.groups.len() == f.groups.len()
@@ -387,5 +382,15 @@ pub(crate) fn same_actions(
                 w.code / 100 == f.code && w.content == f.content && w.content_type == f.content_type
             }
             (w, f) => w == f,
+        })
+}
+
+/// Whether both hold the same, in whatever order. Quadratic: a forward has at most five targets.
+fn same_multiset<A, B>(a: &[A], b: &[B], same: impl Fn(&A, &B) -> bool) -> bool {
+    let mut open: Vec<&B> = b.iter().collect();
+    a.len() == b.len()
+        && a.iter().all(|x| {
+            let at = open.iter().position(|y| same(x, y));
+            at.map(|at| open.swap_remove(at)).is_some()
         })
 }

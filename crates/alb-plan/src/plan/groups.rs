@@ -3,55 +3,60 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{Action, ServerGroup, ServerGroupKey, ServerGroupRef, Severity};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Context;
 use crate::convert::server_group::same_health_check;
 use crate::observed::ObservedServerGroup;
-use crate::ownership::{Ownership, RESOURCE_TAG, SERVICE_TAGS};
+use crate::ownership::{Ownership, RESOURCE_TAG, SERVICE_TAGS, resource_of};
 use crate::servers::ServerStep;
 use crate::step::{ServerGroupChanges, StepOp, TagTarget};
 
 impl Context<'_> {
     /// Finds, creates and changes server groups. New ones get their servers before anything refers to them.
     pub(super) fn groups(&mut self) {
-        self.ids.server_groups = match_groups(&self.desired.server_groups, &self.observed.server_groups);
-        let used = self.groups_in_use();
-        for (key, wanted) in &self.desired.server_groups {
-            let found = self
-                .ids
-                .server_groups
-                .get(key)
-                .and_then(|id| self.observed.server_groups.get(id));
-            let mut wanted = wanted.clone();
-            wanted
-                .tags
-                .extend(self.ownership().tags(&Ownership::server_group_resource(key)));
-            match found {
-                None => self.create_group(key, wanted),
-                Some(found) => {
-                    self.change_group(&wanted, found);
-                    let id = found.attributes.id.clone().unwrap_or_default();
-                    // Made by a run that ended before its servers were added.
-                    if found.server_count == Some(0) && !used.contains(&id) {
-                        self.first_servers(key, ServerGroupRef::Id(id), &wanted);
-                    }
+        let matched = match_groups(&self.desired.server_groups, &self.observed.server_groups);
+        let there = matched.iter().filter_map(|(key, _, found)| {
+            let (id, _) = (*found)?;
+            Some(((*key).clone(), id.clone()))
+        });
+        self.ids.server_groups = there.collect();
+        let mut used = None;
+        for (key, wanted, found) in matched {
+            let Some((id, found)) = found else {
+                self.create_group(key, wanted);
+                continue;
+            };
+            self.change_group(key, wanted, &found.attributes);
+            // Made by a run that ended before its servers were added.
+            if found.server_count == Some(0) && !wanted.servers.is_empty() {
+                let used = used.get_or_insert_with(|| self.groups_in_use());
+                if !used.contains(id) {
+                    self.first_servers(key, &ServerGroupRef::Id(id.clone()), wanted);
                 }
             }
         }
     }
 
-    fn create_group(&mut self, key: &ServerGroupKey, wanted: ServerGroup) {
-        let servers = wanted.clone();
+    /// A wanted group with the tags that make it ours.
+    fn tagged(&self, key: &ServerGroupKey, wanted: &ServerGroup) -> Box<ServerGroup> {
+        let mut group = wanted.clone();
+        let resource = Ownership::server_group_resource(key);
+        group.tags.extend(self.ownership().tags(&resource));
+        Box::new(group)
+    }
+
+    fn create_group(&mut self, key: &ServerGroupKey, wanted: &ServerGroup) {
         let op = StepOp::CreateServerGroup {
             key: key.clone(),
-            group: Box::new(wanted),
+            group: self.tagged(key, wanted),
         };
         let id = self.steps.push(op, []);
         self.group_ready.insert(key.clone(), id);
-        self.first_servers(key, ServerGroupRef::Managed(key.clone()), &servers);
+        self.first_servers(key, &ServerGroupRef::Managed(key.clone()), wanted);
     }
 
-    fn first_servers(&mut self, key: &ServerGroupKey, group: ServerGroupRef, wanted: &ServerGroup) {
+    fn first_servers(&mut self, key: &ServerGroupKey, group: &ServerGroupRef, wanted: &ServerGroup) {
         for chunk in wanted.servers.chunks(self.options.limits.servers_per_call.max(1)) {
             let op = StepOp::Servers {
                 group: group.clone(),
@@ -62,9 +67,8 @@ impl Context<'_> {
         }
     }
 
-    fn change_group(&mut self, wanted: &ServerGroup, found: &ObservedServerGroup) {
-        let there = &found.attributes;
-        let id = there.id.clone().unwrap_or_default();
+    fn change_group(&mut self, key: &ServerGroupKey, wanted: &ServerGroup, there: &ServerGroup) {
+        let id = || there.id.clone().unwrap_or_default();
         let changes = ServerGroupChanges {
             name: !wanted.name.is_empty() && wanted.name != there.name,
             scheduler: wanted.scheduler != there.scheduler
@@ -82,27 +86,30 @@ impl Context<'_> {
         };
         if changes != ServerGroupChanges::default() {
             let op = StepOp::UpdateServerGroup {
-                id: id.clone(),
-                group: Box::new(wanted.clone()),
+                id: id(),
+                group: self.tagged(key, wanted),
                 changes,
             };
             self.steps.push(op, []);
         }
-        let tags: BTreeMap<String, String> = wanted
+        let is_set = |(key, value): (&String, &String)| there.tags.get(key) == Some(value);
+        let named = there
             .tags
-            .iter()
-            .filter(|(key, value)| there.tags.get(*key) != Some(*value))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        if !tags.is_empty() {
-            let target = TagTarget::ServerGroup(id.clone());
-            self.steps.push(StepOp::Tag { target, tags }, []);
+            .get(RESOURCE_TAG)
+            .is_some_and(|tag| *tag == *resource_of(key));
+        if !(named && self.owner_tags.iter().all(is_set) && wanted.tags.iter().all(is_set)) {
+            let mut tags = self.tagged(key, wanted).tags;
+            tags.retain(|key, value| there.tags.get(key) != Some(value));
+            if !tags.is_empty() {
+                let target = TagTarget::ServerGroup(id());
+                self.steps.push(StepOp::Tag { target, tags }, []);
+            }
         }
         if let Some(group) = &wanted.resource_group_id
             && there.resource_group_id.as_ref() != Some(group)
         {
             let op = StepOp::MoveResourceGroup {
-                target: TagTarget::ServerGroup(id),
+                target: TagTarget::ServerGroup(id()),
                 resource_group_id: group.clone(),
             };
             self.steps.push(op, []);
@@ -126,13 +133,21 @@ impl Context<'_> {
 
     /// Deletes our groups that nothing refers to any more.
     pub(super) fn delete_groups(&mut self) {
-        let matched: BTreeSet<&String> = self.ids.server_groups.values().collect();
+        if self.ids.server_groups.len() == self.observed.server_groups.len() && self.group_ready.is_empty() {
+            // Each wanted group is there, and no other.
+            return;
+        }
+        let matched: FxHashSet<&String> = self.ids.server_groups.values().collect();
+        let leaving = |(id, found): &(&String, &ObservedServerGroup)| {
+            !matched.contains(id) && !found.status.eq_ignore_ascii_case("Deleting")
+        };
+        let leaving: Vec<_> = self.observed.server_groups.iter().filter(leaving).collect();
+        if leaving.is_empty() {
+            return;
+        }
         let kept = self.kept_references();
         let mut deleted = Vec::new();
-        for (id, found) in &self.observed.server_groups {
-            if matched.contains(id) || found.status.eq_ignore_ascii_case("Deleting") {
-                continue;
-            }
+        for (id, found) in leaving {
             let ours = self.ids.load_balancer.as_ref();
             let elsewhere = found.used_by.iter().find(|lb| Some(*lb) != ours);
             let user = if kept.contains(id) {
@@ -185,73 +200,94 @@ impl Context<'_> {
     }
 }
 
-/// Which group that is there serves which wanted one: by our resource tag, else by the Service that the open-source
+/// A group that is there, with its id.
+type Found<'a> = (&'a String, &'a ObservedServerGroup);
+
+/// The groups that are there, each of which serves one wanted group at most.
+struct Candidates<'a> {
+    groups: Vec<Found<'a>>,
+    taken: Vec<bool>,
+}
+
+/// Groups by a name: the first, and for each group the next of the same name.
+struct ByName<K> {
+    first: FxHashMap<K, usize>,
+    next: Vec<Option<usize>>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(observed: &'a BTreeMap<String, ObservedServerGroup>) -> Self {
+        let leaves = |found: &Found<'_>| found.1.status.eq_ignore_ascii_case("Deleting");
+        let groups: Vec<Found<'a>> = observed.iter().filter(|found| !leaves(found)).collect();
+        Self {
+            taken: vec![false; groups.len()],
+            groups,
+        }
+    }
+
+    fn by<K: std::hash::Hash + Eq>(
+        &self,
+        name: impl Fn(&'a BTreeMap<String, String>) -> Option<K>,
+    ) -> ByName<K> {
+        let mut first = FxHashMap::default();
+        first.reserve(self.groups.len());
+        let mut next = vec![None; self.groups.len()];
+        for (n, (_, group)) in self.groups.iter().enumerate().rev() {
+            if let Some(name) = name(&group.attributes.tags) {
+                next[n] = first.insert(name, n);
+            }
+        }
+        ByName { first, next }
+    }
+
+    /// Takes the first of this name that can become what is wanted: what cannot change has to be equal.
+    fn take<K, Q>(&mut self, names: &ByName<K>, name: &Q, wanted: &ServerGroup) -> Option<Found<'a>>
+    where
+        K: std::hash::Hash + Eq + std::borrow::Borrow<Q>,
+        Q: std::hash::Hash + Eq + ?Sized,
+    {
+        let fits = |found: &ServerGroup| {
+            wanted.protocol == found.protocol
+                && wanted.server_type == found.server_type
+                && wanted.ipv6 == found.ipv6
+                && (wanted.vpc_id.is_empty() || wanted.vpc_id == found.vpc_id)
+        };
+        let first = names.first.get(name).copied();
+        let n = std::iter::successors(first, |n| names.next[*n])
+            .find(|n| !self.taken[*n] && fits(&self.groups[*n].1.attributes))?;
+        self.taken[n] = true;
+        Some(self.groups[n])
+    }
+}
+
+/// For each wanted group the one that serves it: by our resource tag, else by the Service that the open-source
 /// controller's tags name. What cannot change (protocol, kind, VPC, IPv6) has to be equal. Of several, the one with the
 /// smallest id.
-fn match_groups(
-    desired: &BTreeMap<ServerGroupKey, ServerGroup>,
-    observed: &BTreeMap<String, ObservedServerGroup>,
-) -> BTreeMap<ServerGroupKey, String> {
-    let fits = |wanted: &ServerGroup, found: &ServerGroup| {
-        wanted.protocol == found.protocol
-            && wanted.server_type == found.server_type
-            && wanted.ipv6 == found.ipv6
-            && (wanted.vpc_id.is_empty() || wanted.vpc_id == found.vpc_id)
-    };
-    let mut by_resource: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
-    let mut by_service: BTreeMap<Vec<&str>, Vec<&String>> = BTreeMap::new();
-    let service = |tags: &BTreeMap<String, String>| -> Option<Vec<String>> {
-        SERVICE_TAGS.iter().map(|key| tags.get(*key).cloned()).collect()
-    };
-    for (id, found) in observed {
-        if found.status.eq_ignore_ascii_case("Deleting") {
-            continue;
-        }
-        let tags = &found.attributes.tags;
-        if let Some(resource) = tags.get(RESOURCE_TAG) {
-            by_resource.entry(resource).or_default().push(id);
-        }
-        let named: Option<Vec<&str>> = SERVICE_TAGS
-            .iter()
-            .map(|key| tags.get(*key).map(String::as_str))
-            .collect();
-        if let Some(named) = named {
-            by_service.entry(named).or_default().push(id);
-        }
-    }
-    let mut matched: BTreeMap<ServerGroupKey, String> = BTreeMap::new();
-    let mut taken: BTreeSet<&String> = BTreeSet::new();
-    let first = |candidates: Option<&Vec<&'_ String>>, wanted: &ServerGroup, taken: &BTreeSet<&String>| {
-        candidates.and_then(|ids| {
-            ids.iter()
-                .find(|id| !taken.contains(**id) && fits(wanted, &observed[**id].attributes))
-                .map(|id| (*id).clone())
+fn match_groups<'a>(
+    desired: &'a BTreeMap<ServerGroupKey, ServerGroup>,
+    observed: &'a BTreeMap<String, ObservedServerGroup>,
+) -> Vec<(&'a ServerGroupKey, &'a ServerGroup, Option<Found<'a>>)> {
+    let mut candidates = Candidates::new(observed);
+    let by_resource = candidates.by(|tags| tags.get(RESOURCE_TAG).map(String::as_str));
+    let mut matched: Vec<_> = desired
+        .iter()
+        .map(|(key, wanted)| {
+            let found = candidates.take(&by_resource, &*resource_of(key), wanted);
+            (key, wanted, found)
         })
-    };
-    for (key, wanted) in desired {
-        let resource = Ownership::server_group_resource(key);
-        if let Some(id) = first(by_resource.get(resource.as_str()), wanted, &taken)
-            && let Some((id, _)) = observed.get_key_value(&id)
-        {
-            taken.insert(id);
-            matched.insert(key.clone(), id.clone());
-        }
-    }
-    // A group that already has another key's resource tag is that key's, even if the key is not wanted any more.
-    for (key, wanted) in desired {
-        if matched.contains_key(key) {
-            continue;
-        }
-        let Some(named) = service(&wanted.tags) else {
-            continue;
-        };
-        let named: Vec<&str> = named.iter().map(String::as_str).collect();
-        if let Some(id) = first(by_service.get(&named), wanted, &taken)
-            && let Some((id, _)) = observed.get_key_value(&id)
-        {
-            taken.insert(id);
-            matched.insert(key.clone(), id.clone());
+        .collect();
+    if matched.iter().any(|(_, _, found)| found.is_none()) {
+        // A group with the resource tag of another wanted key is that key's; all others are found by Service.
+        let by_service = candidates.by(service);
+        for (_, wanted, found) in matched.iter_mut().filter(|(_, _, found)| found.is_none()) {
+            *found = service(&wanted.tags).and_then(|named| candidates.take(&by_service, &named, wanted));
         }
     }
     matched
+}
+
+/// Namespace, name and port of the Service that tags name.
+fn service(tags: &BTreeMap<String, String>) -> Option<[&str; 3]> {
+    let [namespace, name, port] = SERVICE_TAGS.map(|key| tags.get(key).map(String::as_str));
+    Some([namespace?, name?, port?])
 }

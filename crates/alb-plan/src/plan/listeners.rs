@@ -20,6 +20,9 @@ pub(super) struct Work<'a> {
     pub(super) last_rule_step: Option<StepId>,
 }
 
+/// A port that is in use by somebody else.
+struct PortTaken;
+
 impl<'a> Context<'a> {
     /// Whether a listener that is there may be changed: it carries the owner's tags or the controller's description, or
     /// stands in for a wanted one on a load balancer that is ours.
@@ -150,9 +153,9 @@ impl<'a> Context<'a> {
             );
             return;
         }
-        if !self.free_port(&wanted) {
+        let Ok(freed) = self.free_port(&wanted) else {
             return;
-        }
+        };
         let mut created = Listener {
             rules: Vec::new(),
             default_group: self.known_group(&wanted.default_group),
@@ -169,7 +172,8 @@ impl<'a> Context<'a> {
         if created.description.is_empty() {
             created.description = format!("{LISTENER_DESCRIPTION_PREFIX}-{port}");
         }
-        let mut waits: Vec<StepId> = self.created.into_iter().collect();
+        let mut waits: Vec<StepId> = self.created.into_iter().chain(freed).collect();
+        waits.extend(&self.made_room);
         waits.extend(self.group_step(&wanted.default_group));
         waits.extend(wanted.certificates.first().and_then(|c| self.certificate_step(c)));
         if wanted.quic.is_some() {
@@ -184,8 +188,9 @@ impl<'a> Context<'a> {
         self.attach(wanted, None, ListenerChanges::default());
     }
 
-    /// Makes room on a port that a listener of another protocol holds. HTTPS and QUIC share a port.
-    fn free_port(&mut self, wanted: &Listener) -> bool {
+    /// Makes room on a port that a listener of another protocol holds, by the step it returns; HTTPS and QUIC share a
+    /// port. An error if the port cannot be had.
+    fn free_port(&mut self, wanted: &Listener) -> Result<Option<StepId>, PortTaken> {
         let clashes = |l: &ObservedListener| {
             l.attributes.port == wanted.port
                 && l.attributes.protocol != wanted.protocol
@@ -194,7 +199,7 @@ impl<'a> Context<'a> {
         };
         let observed = self.observed;
         let Some(found) = observed.listeners.iter().find(|l| clashes(l)) else {
-            return true;
+            return Ok(None);
         };
         let (port, protocol) = found.key();
         if !self.deletes_listener(found) {
@@ -203,17 +208,22 @@ impl<'a> Context<'a> {
                  listenerForceOverride"
             );
             self.report(Severity::Error, "ListenerPortTaken", "spec.listeners", message);
-            return false;
+            return Err(PortTaken);
         }
-        let op = StepOp::DeleteListener {
-            listener: found.key(),
-            id: found.id().to_owned(),
+        let freed = match self.steps.last(&resource(&found.attributes)) {
+            Some(done) => done,
+            None => {
+                let op = StepOp::DeleteListener {
+                    listener: found.key(),
+                    id: found.id().to_owned(),
+                };
+                self.steps.push_as(op, [], false)
+            }
         };
-        self.steps.push_as(op, [], false);
         let message =
             format!("port {port} changes its protocol: requests fail between deletion and creation");
         self.report(Severity::Warning, "ListenerReplaced", "spec.listeners", message);
-        true
+        Ok(Some(freed))
     }
 
     fn change_listener(&mut self, wanted: Cow<'a, Listener>, found: &'a ObservedListener) {
@@ -410,16 +420,17 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Deletes listeners that are not wanted, unless done already.
-    pub(super) fn delete_listeners(&mut self) {
+    /// Deletes listeners that are not wanted, unless done already. Returns the steps.
+    pub(super) fn delete_listeners(&mut self) -> Vec<StepId> {
         let observed = self.observed;
+        let mut deleted = Vec::new();
         for found in &observed.listeners {
             if !self.deletes_listener(found) {
                 continue;
             }
             let resource = resource(&found.attributes);
-            if self.steps.last(&resource).is_some() {
-                self.switched.extend(self.steps.last(&resource));
+            if let Some(done) = self.steps.last(&resource) {
+                deleted.push(done);
                 continue;
             }
             let op = StepOp::DeleteListener {
@@ -431,9 +442,9 @@ impl<'a> Context<'a> {
                 .iter()
                 .filter_map(|w| self.steps.last(&self::resource(&w.wanted)))
                 .collect();
-            let id = self.steps.push(op, waits);
-            self.switched.push(id);
+            deleted.push(self.steps.push(op, waits));
         }
+        deleted
     }
 
     /// Everything that goes once nothing refers to it.
@@ -447,7 +458,8 @@ impl<'a> Context<'a> {
         }
         self.work = work;
         if !self.gone {
-            self.delete_listeners();
+            let deleted = self.delete_listeners();
+            self.switched.extend(deleted);
         }
         self.switched.sort_unstable();
         self.switched.dedup();

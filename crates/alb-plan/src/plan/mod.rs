@@ -109,6 +109,8 @@ struct Context<'a> {
     options: &'a Options,
     /// Whether the load balancer is only used, not ours.
     reused: bool,
+    /// The tags that all resources of the owner have.
+    owner_tags: BTreeMap<String, String>,
     ids: Resolved,
     steps: Steps,
     diagnostics: Vec<Diagnostic>,
@@ -132,6 +134,8 @@ struct Context<'a> {
     /// The last step that fills an access control list.
     acl_ready: BTreeMap<String, StepId>,
     work: Vec<listeners::Work<'a>>,
+    /// Deletions of listeners that make room for new listeners or rules.
+    made_room: Vec<StepId>,
     /// Steps after which nothing new refers to what is old.
     switched: Vec<StepId>,
     /// Whether the load balancer goes with all its listeners.
@@ -167,6 +171,7 @@ impl<'a> Context<'a> {
             desired,
             options,
             reused: options.reused || desired.load_balancer.id.is_some(),
+            owner_tags: options.ownership.owner_tags(),
             ids,
             steps: Steps::default(),
             diagnostics: Vec::new(),
@@ -182,6 +187,7 @@ impl<'a> Context<'a> {
             certificate_ready: BTreeMap::new(),
             acl_ready: BTreeMap::new(),
             work: Vec::new(),
+            made_room: Vec::new(),
             switched: Vec::new(),
             gone: false,
             release: None,

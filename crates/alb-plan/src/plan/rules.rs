@@ -2,83 +2,114 @@
 
 use std::collections::BTreeSet;
 
-use alb_model::{Action, Direction, Rule, Severity, limits};
+use alb_model::{Action, Direction, Rule, ServerGroupRef, Severity, limits};
+use rustc_hash::FxHashMap;
 
-use super::Context;
 use super::budget::{self, Candidate};
-use super::listeners::resource;
+use super::listeners::{Work, resource};
+use super::{Context, RuleBudget};
 use crate::apply::resolved_actions;
 use crate::convert::rule::same_actions;
 use crate::identity::RuleIdentity;
 use crate::observed::{ObservedListener, ObservedRule};
-use crate::rules::diff::{Change, RuleOp, Table};
+use crate::rules::diff::{Change, NoRoom, RuleOp, Table};
 use crate::rules::order::{Batch, Kind, Role};
 use crate::rules::schedule::{Call, Unit, schedule};
-use crate::step::{StepId, StepOp};
-
-/// More rules than this on one listener leave no free priorities to work with.
-const MOST_RULES: usize = 4_000;
+use crate::step::{ListenerKey, StepId, StepOp};
 
 impl<'a> Context<'a> {
     pub(super) fn rules(&mut self) {
-        let edition = self
-            .observed
-            .load_balancer
-            .as_ref()
-            .map_or(self.desired.load_balancer.edition, |lb| lb.attributes.edition)
-            .max(self.desired.load_balancer.edition);
-        let quota = limits::rules_per_load_balancer(edition).default;
-        let limit = self.options.limits.rules.unwrap_or(quota).min(MOST_RULES);
-        let left_out = self.fit(limit);
+        let limit = self.rule_limit();
         // New listeners first: rules elsewhere may send clients to them.
         let mut order: Vec<usize> = (0..self.work.len()).collect();
         order.sort_by_key(|i| self.work[*i].found.is_some());
         let work = std::mem::take(&mut self.work);
-        let units: Vec<Unit<'_>> = order
-            .iter()
-            .map(|i| {
-                let wanted: Vec<&Rule> = work[*i]
-                    .wanted
-                    .rules
-                    .iter()
-                    .filter(|r| budget::stays(r, &left_out))
-                    .collect();
-                self.unit(&wanted, work[*i].found, !work[*i].late.is_empty())
-            })
-            .collect();
-
-        let created = |kind| {
-            units
-                .iter()
-                .flat_map(|u| &u.changes)
-                .filter(|c| c.role.kind() == kind)
-                .count()
-        };
-        self.budget.before = self.observed.rule_count();
-        self.budget.limit = limit;
+        let (mut units, mut full) = self.units(&work, &order, None);
         let leaving: usize = self.leaving_listeners().map(|l| l.rules.len()).sum();
-        self.budget.after =
-            (self.budget.before + created(Kind::Create)).saturating_sub(created(Kind::Delete) + leaving);
-        let mut room = limit.saturating_sub(self.budget.before);
-        if created(Kind::Create) > room && leaving > 0 {
-            self.work = Vec::new();
-            self.delete_listeners();
+        let before = self.observed.rule_count();
+        let after = |units: &[Unit<'_>]| {
+            (before + count(units, Kind::Create)).saturating_sub(count(units, Kind::Delete) + leaving)
+        };
+        if !full.is_empty() || after(&units) > limit {
+            let included = self.fit(&work, limit);
+            (units, full) = self.units(&work, &order, included.as_deref());
+        }
+        self.budget = RuleBudget {
+            before,
+            after: after(&units),
+            limit,
+        };
+        let mut room = limit.saturating_sub(before);
+        if count(&units, Kind::Create) > room && leaving > 0 {
+            let deleted = self.delete_listeners();
+            self.made_room.extend(deleted);
             room += leaving;
         }
         let batch = Batch {
             write: self.options.limits.rules_per_write,
             delete: self.options.limits.rules_per_delete,
         };
-        let ids = self.ids.clone();
         let resolve = |rule: &Rule| Rule {
-            actions: resolved_actions(&rule.actions, &ids),
+            actions: resolved_actions(&rule.actions, &self.ids),
             ..rule.clone()
         };
         let (calls, tight) = schedule(&units, room, batch, &resolve);
-        self.report_tight(&calls, tight);
         drop(units);
         self.work = work;
+        self.report_exhausted(&full);
+        self.report_tight(&calls, tight);
         self.emit(calls, &order, tight);
+    }
+
+    /// The changes of all listeners, in this order of `work`, and those whose priorities are used up. `included` says
+    /// which of all rules are served.
+    fn units<'w>(
+        &self,
+        work: &'w [Work<'a>],
+        order: &[usize],
+        included: Option<&[bool]>,
+    ) -> (Vec<Unit<'w>>, Vec<ListenerKey>) {
+        let groups: FxHashMap<&str, &str> = self
+            .ids
+            .server_groups
+            .iter()
+            .map(|(key, id)| (key.0.as_str(), id.as_str()))
+            .collect();
+        let same_group = |wanted: &ServerGroupRef, found: &ServerGroupRef| match (wanted, found) {
+            (ServerGroupRef::Managed(key), ServerGroupRef::Id(id)) => {
+                groups.get(key.0.as_str()).is_some_and(|known| known == id)
+            }
+            _ => wanted == found,
+        };
+        let mut first_of = Vec::with_capacity(work.len());
+        let mut next = 0;
+        for listener in work {
+            first_of.push(next);
+            next += listener.wanted.rules.len();
+        }
+        let mut exhausted = Vec::new();
+        let units = order
+            .iter()
+            .map(|i| {
+                let fits = |n: usize| included.is_none_or(|fits| fits[first_of[*i] + n]);
+                let rules = work[*i].wanted.rules.iter().enumerate();
+                let wanted = rules.filter(|(n, _)| fits(*n)).map(|(_, rule)| rule);
+                let (unit, full) = self.unit(&work[*i], wanted, &same_group);
+                exhausted.extend(full.then(|| work[*i].wanted.key()));
+                unit
+            })
+            .collect();
+        (units, exhausted)
+    }
+
+    fn report_exhausted(&mut self, listeners: &[ListenerKey]) {
+        for (port, protocol) in listeners {
+            let message = format!(
+                "the priorities 1-10000 of listener {port}/{protocol} are used up; its rules stay as they are until some \
+                 are removed"
+            );
+            self.report(Severity::Error, "PrioritiesExhausted", "", message);
+        }
     }
 
     fn leaving_listeners(&self) -> impl Iterator<Item = &'a ObservedListener> + use<'a, '_> {
@@ -86,8 +117,21 @@ impl<'a> Context<'a> {
         observed.listeners.iter().filter(|l| self.deletes_listener(l))
     }
 
-    /// Decides which objects are left out so that the target fits, and reports them.
-    fn fit(&mut self, limit: usize) -> BTreeSet<alb_model::ObjectRef> {
+    /// How many rules the load balancer may hold. Where the account's quota is not known, it is what the edition has by
+    /// default, or what is there already, which proves that it was raised.
+    fn rule_limit(&self) -> usize {
+        let found = self.observed.load_balancer.as_ref();
+        let wanted = self.desired.load_balancer.edition;
+        let edition = found.map_or(wanted, |lb| lb.attributes.edition).max(wanted);
+        let default = limits::rules_per_load_balancer(edition).default;
+        let given = self.options.limits.rules;
+        given.unwrap_or_else(|| default.max(self.observed.rule_count()))
+    }
+
+    /// Decides which wanted rules are served (in the order of `work`) so that the target fits, and reports the others.
+    /// `None` if all are.
+    fn fit(&mut self, work: &[Work<'_>], limit: usize) -> Option<Vec<bool>> {
+        let wanted: usize = work.iter().map(|w| w.wanted.rules.len()).sum();
         let foreign: usize = self
             .observed
             .listeners
@@ -97,65 +141,69 @@ impl<'a> Context<'a> {
                 l.rules.iter().filter(|r| !owned || !self.owns_rule(r)).count()
             })
             .sum();
-        let wanted: usize = self.work.iter().map(|w| w.wanted.rules.len()).sum();
         if foreign + wanted <= limit {
-            return BTreeSet::new();
+            return None;
         }
-        let candidates: Vec<Candidate<'_>> = self
-            .work
-            .iter()
-            .enumerate()
-            .flat_map(|(unit, w)| w.wanted.rules.iter().map(move |rule| Candidate { unit, rule }))
-            .collect();
-        let in_force: BTreeSet<(usize, RuleIdentity)> = self
-            .work
-            .iter()
-            .enumerate()
-            .filter_map(|(unit, w)| Some((unit, w.found?)))
-            .flat_map(|(unit, found)| found.rules.iter().map(move |r| (unit, RuleIdentity::of(&r.rule))))
-            .collect();
-        let left_out = budget::leave_out(
-            &candidates,
-            limit.saturating_sub(foreign),
-            &in_force,
-            self.options,
-        );
+        let mut candidates: Vec<Candidate<'_>> = Vec::with_capacity(wanted);
+        for work in work {
+            let there: BTreeSet<RuleIdentity> = work
+                .found
+                .iter()
+                .flat_map(|found| &found.rules)
+                .map(|found| RuleIdentity::of(&found.rule))
+                .collect();
+            candidates.extend(work.wanted.rules.iter().map(|rule| Candidate {
+                rule,
+                in_force: there.contains(&RuleIdentity::of(rule)),
+            }));
+        }
+        let fit = budget::fit(&candidates, limit.saturating_sub(foreign), self.options);
+        let findings = budget::report(&fit, &candidates, limit, &self.options.subject());
         drop(candidates);
-        self.diagnostics.extend(budget::report(&left_out, limit));
-        self.left_out = left_out.iter().cloned().collect();
-        left_out
+        self.diagnostics.extend(findings);
+        self.left_out = fit.left_out.into_iter().collect();
+        Some(fit.included)
     }
 
-    /// The changes of one listener.
-    fn unit<'w>(&mut self, wanted: &[&'w Rule], found: Option<&'w ObservedListener>, late: bool) -> Unit<'w> {
-        let mut changes = Vec::new();
-        let known = |group: &alb_model::ServerGroupRef| self.ids.server_group(group);
-        let same = |wanted: &Rule, found: &Rule| same_actions(&wanted.actions, &found.actions, &known);
+    /// The changes of one listener, and whether its priorities are used up.
+    fn unit<'w>(
+        &self,
+        work: &'w Work<'a>,
+        wanted: impl Iterator<Item = &'w Rule>,
+        same_group: &dyn Fn(&ServerGroupRef, &ServerGroupRef) -> bool,
+    ) -> (Unit<'w>, bool) {
+        let late = !work.late.is_empty();
+        let same = |wanted: &Rule, found: &Rule| same_actions(&wanted.actions, &found.actions, same_group);
         let ours = |rule: &ObservedRule| self.owns_rule(rule);
-        let mut full = false;
-        for direction in Direction::ALL {
-            let table = Table {
-                direction: *direction,
-                found: found
-                    .iter()
-                    .flat_map(|l| &l.rules)
-                    .filter(|r| r.rule.direction == *direction)
-                    .collect(),
-                wanted: wanted
-                    .iter()
-                    .copied()
-                    .filter(|r| r.direction == *direction)
-                    .collect(),
-            };
-            match table.diff(&ours, &same) {
-                Ok(found) => changes.extend(found),
-                Err(_) => full = true,
-            }
+        let found = work
+            .found
+            .map_or([].as_slice(), |listener| listener.rules.as_slice());
+        let mut tables = Direction::ALL.iter().map(|d| Table::new(*d)).collect::<Vec<_>>();
+        for rule in wanted {
+            tables[rule.direction as usize].wanted.push(rule);
         }
-        if full {
-            let message =
-                "a listener's priorities 1-10000 are used up; its rules stay as they are".to_owned();
-            self.report(Severity::Error, "PrioritiesExhausted", "", message);
+        for rule in found {
+            tables[rule.rule.direction as usize].found.push(rule);
+        }
+        let mut changes = Vec::new();
+        let mut full = false;
+        // Numbers are given once on a listener, although ALB seems to count each direction for itself.
+        let mut given: Vec<u16> = Vec::new();
+        for table in &tables {
+            let others = found.iter().filter(|r| r.rule.direction != table.direction);
+            let held = || {
+                others
+                    .clone()
+                    .map(ObservedRule::priority)
+                    .chain(given.iter().copied())
+            };
+            match table.diff(&held, &ours, &same) {
+                Ok(changed) => {
+                    given.extend(changed.iter().filter_map(|c| c.role.takes()));
+                    changes.extend(changed);
+                }
+                Err(NoRoom) => full = true,
+            }
         }
         if late {
             changes.push(Change {
@@ -164,9 +212,10 @@ impl<'a> Context<'a> {
                 wanted: Some(every_request()),
                 found: None,
                 edits: false,
+                hidden: false,
             });
         }
-        Unit { changes }
+        (Unit { changes }, full)
     }
 
     fn report_tight(&mut self, calls: &[Call], tight: bool) {
@@ -227,6 +276,9 @@ impl<'a> Context<'a> {
                     RuleOp::Default => default = true,
                 }
             }
+            if !create.is_empty() {
+                waits.extend(&self.made_room);
+            }
             let op = if default {
                 let wanted = &self.work[index].wanted;
                 waits.extend(self.group_step(&wanted.default_group));
@@ -255,6 +307,11 @@ impl<'a> Context<'a> {
             }
         }
     }
+}
+
+fn count(units: &[Unit<'_>], kind: Kind) -> usize {
+    let changes = units.iter().flat_map(|u| &u.changes);
+    changes.filter(|c| c.role.kind() == kind).count()
 }
 
 /// A rule that matches every request, as the default action does.

@@ -1,15 +1,17 @@
 //! What differs between the rules that are there and those that are wanted, on one listener.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use alb_model::{Direction, Rule};
+use rustc_hash::FxHashMap;
 
 use super::order::{Node, Role};
 use super::overlap::covers;
-use super::place::{Wanted, place};
-use crate::identity::RuleIdentity;
+use super::place::{PRIORITIES, Wanted, place};
+use crate::identity::{RuleIdentity, fingerprint, same_identity};
 use crate::observed::ObservedRule;
 use crate::step::RuleUpdate;
+
+/// Changes up to which it is looked for what nobody can see.
+const HIDING_LOOKED_FOR: usize = 60;
 
 /// One rule's change.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,8 @@ pub(crate) struct Change<'a> {
     pub(crate) found: Option<&'a ObservedRule>,
     /// Whether its actions change.
     pub(crate) edits: bool,
+    /// Whether no request can see it: rules that stay as they are take everything before it.
+    pub(crate) hidden: bool,
 }
 
 /// What one change asks of the API.
@@ -39,7 +43,18 @@ impl<'a> Change<'a> {
             role: self.role,
             new: self.wanted,
             old: self.found.map(|f| &f.rule),
+            hidden: self.hidden,
         }
+    }
+
+    fn is_hidden_by(&self, standing: &[(u16, &Rule)]) -> bool {
+        let hidden = |at: u16, rule: &Rule| standing.iter().any(|(s, r)| *s < at && covers(r, rule));
+        let before = self.found.is_none_or(|f| hidden(f.priority(), &f.rule));
+        let after = match (self.role.takes(), self.wanted) {
+            (Some(at), Some(wanted)) => hidden(at, wanted),
+            _ => true,
+        };
+        before && after
     }
 
     /// This deletion and that creation in one call.
@@ -56,6 +71,7 @@ impl<'a> Change<'a> {
                     wanted: created.wanted,
                     found: deleted.found,
                     edits: true,
+                    hidden: deleted.hidden && created.hidden,
                 })
             }
             _ => None,
@@ -129,53 +145,97 @@ pub(crate) struct Table<'a> {
 pub(crate) struct NoRoom;
 
 impl<'a> Table<'a> {
-    /// The changes that make the table as it is wanted. `ours` says which rules may be touched, `same` whether the
-    /// actions that are there (second) do what is wanted (first).
-    pub(crate) fn diff(
+    /// An empty one.
+    pub(crate) fn new(direction: Direction) -> Self {
+        Self {
+            direction,
+            found: Vec::new(),
+            wanted: Vec::new(),
+        }
+    }
+
+    /// The changes that make the table as it is wanted. `held` are numbers that are taken although no rule of this table
+    /// has them; `ours` says which rules may be touched, `same` whether the actions that are there (second) do what is
+    /// wanted (first).
+    pub(crate) fn diff<H: Iterator<Item = u16>>(
         &self,
+        held: &dyn Fn() -> H,
         ours: &dyn Fn(&ObservedRule) -> bool,
         same: &dyn Fn(&Rule, &Rule) -> bool,
     ) -> Result<Vec<Change<'a>>, NoRoom> {
-        let mine: Vec<&'a ObservedRule> = self.found.iter().copied().filter(|f| ours(f)).collect();
-        let matched = match_rules(&self.wanted, &mine, same);
-        let in_place = matched.len() == mine.len() && matched.iter().enumerate().all(|(i, m)| *m == Some(i));
-        let edits: Vec<bool> = self
-            .wanted
-            .iter()
-            .zip(&matched)
-            .map(|(wanted, found)| found.is_some_and(|i| !same(wanted, &mine[i].rule)))
-            .collect();
-        if in_place && !edits.contains(&true) {
+        let ends = Ends::of(&self.wanted, &self.found, same);
+        if ends.are_all(&self.wanted, &self.found) {
             return Ok(Vec::new());
         }
+        let mut occupied: Vec<u16> = self.found.iter().map(|f| f.priority()).chain(held()).collect();
+        occupied.sort_unstable();
+        occupied.dedup();
 
+        // What is equal from either end is as it should be, whoever made it; most plans need not ask.
+        let last = self.found.len() - ends.tail;
+        let is_end = |i: usize| i < ends.head || i >= last;
+        let found = self.found.iter().enumerate();
+        let mine = found
+            .filter(|(i, f)| is_end(*i) || ours(f))
+            .map(|(_, f)| *f)
+            .collect();
+        let changes = self.changes(&ends, mine, &occupied, same)?;
+        let touched = |c: &Change<'_>| c.found.is_some_and(|f| !ours(f));
+        if !changes.iter().any(touched) {
+            return Ok(changes);
+        }
+        let mine: Vec<&'a ObservedRule> = self.found.iter().copied().filter(|f| ours(f)).collect();
+        let ends = Ends::of(&self.wanted, &mine, same);
+        self.changes(&ends, mine, &occupied, same)
+    }
+
+    /// The changes that make `mine`, in order, what is wanted.
+    fn changes(
+        &self,
+        ends: &Ends,
+        mine: Vec<&'a ObservedRule>,
+        occupied: &[u16],
+        same: &dyn Fn(&Rule, &Rule) -> bool,
+    ) -> Result<Vec<Change<'a>>, NoRoom> {
+        let matched = ends.match_rules(&self.wanted, &mine, same);
+        let in_place = matched.len() == mine.len()
+            && matched
+                .iter()
+                .enumerate()
+                .all(|(i, m)| m.is_some_and(|m| m.found == i && !m.edits));
+        if in_place {
+            return Ok(Vec::new());
+        }
         let wishes: Vec<Wanted> = matched
             .iter()
-            .zip(&edits)
-            .map(|(found, edits)| match found {
+            .map(|matched| match matched {
                 None => Wanted::NEW,
-                Some(i) => Wanted {
-                    current: Some(mine[*i].priority()),
-                    worth: if *edits { Wanted::EDITED } else { Wanted::UNTOUCHED },
+                Some(m) => Wanted {
+                    current: Some(mine[m.found].priority()).filter(|p| PRIORITIES.contains(p)),
+                    worth: if m.edits {
+                        Wanted::EDITED
+                    } else {
+                        Wanted::UNTOUCHED
+                    },
                 },
             })
             .collect();
-        let occupied: Vec<u16> = self.found.iter().map(|f| f.priority()).collect();
-        let placed = place(&wishes, &occupied).ok_or(NoRoom)?;
+        let placed = place(&wishes, occupied).ok_or(NoRoom)?;
 
         let mut stays = vec![false; mine.len()];
         let mut changes = Vec::new();
         for (n, wanted) in self.wanted.iter().enumerate() {
-            let found = matched[n].map(|i| {
-                stays[i] = true;
-                mine[i]
+            let found = matched[n].map(|m| {
+                stays[m.found] = true;
+                mine[m.found]
             });
+            let edits = matched[n].is_some_and(|m| m.edits);
             let at = placed[n];
             let role = match found.map(ObservedRule::priority) {
                 None => Role::Create { at },
                 Some(from) if at < from => Role::Up { at },
                 Some(from) if at > from => Role::Down { from, to: at },
-                Some(_) if edits[n] => Role::Edit { at },
+                Some(_) if edits => Role::Edit { at },
                 Some(_) => continue,
             };
             changes.push(Change {
@@ -183,7 +243,8 @@ impl<'a> Table<'a> {
                 direction: self.direction,
                 wanted: Some(wanted),
                 found,
-                edits: edits[n],
+                edits,
+                hidden: false,
             });
         }
         let gone = mine.iter().zip(&stays).filter(|(_, stays)| !**stays);
@@ -195,58 +256,130 @@ impl<'a> Table<'a> {
             wanted: None,
             found: Some(found),
             edits: false,
+            hidden: false,
         }));
+        if changes.len() <= HIDING_LOOKED_FOR {
+            let stays = |(matched, at): (&Option<Match>, &u16)| {
+                let found = mine[matched.filter(|m| !m.edits)?.found];
+                (found.priority() == *at).then_some((*at, &found.rule))
+            };
+            let standing: Vec<(u16, &Rule)> = matched.iter().zip(&placed).filter_map(stays).collect();
+            for change in &mut changes {
+                change.hidden = change.is_hidden_by(&standing);
+            }
+        }
         Ok(changes)
     }
 }
 
-/// For each wanted rule, the index of the rule that is there with the same identity. What is equal from either end
-/// needs no hashing. Of rules with equal conditions, those that also do the same are matched, then the first with the
-/// first.
-fn match_rules(
-    wanted: &[&Rule],
-    mine: &[&ObservedRule],
-    same: &dyn Fn(&Rule, &Rule) -> bool,
-) -> Vec<Option<usize>> {
-    let equal = |w: &Rule, m: &ObservedRule| w.conditions == m.rule.conditions && same(w, &m.rule);
-    let mut matched = vec![None; wanted.len()];
-    let head = wanted.iter().zip(mine).take_while(|(w, m)| equal(w, m)).count();
-    for (i, slot) in matched.iter_mut().enumerate().take(head) {
-        *slot = Some(i);
-    }
-    let tail = wanted[head..]
-        .iter()
-        .rev()
-        .zip(mine[head..].iter().rev())
-        .take_while(|(w, m)| equal(w, m))
-        .count();
-    for back in 1..=tail {
-        matched[wanted.len() - back] = Some(mine.len() - back);
-    }
-    let mut by_identity: BTreeMap<RuleIdentity, VecDeque<usize>> = BTreeMap::new();
-    for (i, found) in mine.iter().enumerate().take(mine.len() - tail).skip(head) {
-        let identity = RuleIdentity::of(&found.rule);
-        by_identity.entry(identity).or_default().push_back(i);
-    }
-    if by_identity.is_empty() {
-        return matched;
-    }
-    let open: Vec<(usize, RuleIdentity)> = (head..wanted.len() - tail)
-        .map(|i| (i, RuleIdentity::of(wanted[i])))
-        .collect();
-    for (i, identity) in &open {
-        let there = by_identity.get_mut(identity);
-        matched[*i] = there.and_then(|there| {
-            let at = there
-                .iter()
-                .position(|found| same(wanted[*i], &mine[*found].rule))?;
-            there.remove(at)
-        });
-    }
-    for (i, identity) in &open {
-        if matched[*i].is_none() {
-            matched[*i] = by_identity.get_mut(identity).and_then(VecDeque::pop_front);
+/// How many rules are equal, conditions and actions, from either end of the wanted table and of the one that is there.
+struct Ends {
+    head: usize,
+    tail: usize,
+}
+
+/// The rule that is there for a wanted one.
+#[derive(Clone, Copy)]
+struct Match {
+    /// Its index.
+    found: usize,
+    /// Whether its actions have to change.
+    edits: bool,
+}
+
+impl Ends {
+    fn of(wanted: &[&Rule], found: &[&ObservedRule], same: &dyn Fn(&Rule, &Rule) -> bool) -> Self {
+        let equal = |(w, f): &(&&Rule, &&ObservedRule)| w.conditions == f.rule.conditions && same(w, &f.rule);
+        let head = wanted.iter().zip(found).take_while(equal).count();
+        let rest = wanted[head..].iter().rev().zip(found[head..].iter().rev());
+        Self {
+            head,
+            tail: rest.take_while(equal).count(),
         }
     }
-    matched
+
+    fn are_all(&self, wanted: &[&Rule], found: &[&ObservedRule]) -> bool {
+        wanted.len() == found.len() && self.head + self.tail == wanted.len()
+    }
+
+    /// For each wanted rule, the rule that is there with the same identity. What is equal from either end needs no
+    /// hashing. Of rules with equal conditions, those that also do the same are matched, then the first with the first.
+    fn match_rules(
+        &self,
+        wanted: &[&Rule],
+        mine: &[&ObservedRule],
+        same: &dyn Fn(&Rule, &Rule) -> bool,
+    ) -> Vec<Option<Match>> {
+        let as_it_is = |found| Some(Match { found, edits: false });
+        let mut matched: Vec<Option<Match>> = (0..wanted.len()).map(|i| as_it_is(i)).collect();
+        let open = self.head..wanted.len() - self.tail;
+        let there = self.head..mine.len() - self.tail;
+        matched[open.clone()].fill(None);
+        for (back, slot) in matched[open.end..].iter_mut().enumerate() {
+            *slot = as_it_is(there.end + back);
+        }
+        if open.is_empty() || there.is_empty() {
+            return matched;
+        }
+        let mut chains = Chains::new(mine, there);
+        let open: Vec<(usize, u64)> = open.map(|i| (i, fingerprint(wanted[i]))).collect();
+        for (i, hash) in &open {
+            let fits = |found: usize| same_identity(wanted[*i], &mine[found].rule);
+            let found = chains.take(*hash, |found| fits(found) && same(wanted[*i], &mine[found].rule));
+            matched[*i] = found.and_then(as_it_is);
+        }
+        for (i, hash) in open
+            .iter()
+            .filter(|(i, _)| matched[*i].is_none())
+            .copied()
+            .collect::<Vec<_>>()
+        {
+            let found = chains.take(hash, |found| same_identity(wanted[i], &mine[found].rule));
+            matched[i] = found.map(|found| Match {
+                found,
+                edits: !same(wanted[i], &mine[found].rule),
+            });
+        }
+        matched
+    }
+}
+
+/// Rules that are there, by fingerprint, each list in order.
+struct Chains {
+    first: FxHashMap<u64, usize>,
+    /// The next rule of the same fingerprint.
+    next: Vec<Option<usize>>,
+    taken: Vec<bool>,
+}
+
+impl Chains {
+    /// Rules of one fingerprint that are looked at before giving up. Only tables with rules that no request can reach
+    /// hold more than one or two.
+    const LOOKED_AT: usize = 16;
+
+    fn new(rules: &[&ObservedRule], range: std::ops::Range<usize>) -> Self {
+        let mut out = Self {
+            first: FxHashMap::default(),
+            next: vec![None; rules.len()],
+            taken: vec![false; rules.len()],
+        };
+        for i in range.rev() {
+            out.next[i] = out.first.insert(fingerprint(&rules[i].rule), i);
+        }
+        out
+    }
+
+    /// Takes the first rule of a fingerprint that fits.
+    fn take(&mut self, hash: u64, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let first = self.first.get_mut(&hash)?;
+        while self.taken[*first] {
+            *first = self.next[*first]?;
+        }
+        let chain = std::iter::successors(Some(*first), |i| self.next[*i]);
+        let found = chain
+            .take(Self::LOOKED_AT)
+            .find(|i| !self.taken[*i] && fits(*i))?;
+        self.taken[found] = true;
+        Some(found)
+    }
 }

@@ -12,9 +12,12 @@
 //! whatever follows the last match is *new*. Only rules that match a common request constrain each other, so each
 //! request sees this order even if unrelated changes are interleaved freely.
 
-use alb_model::Rule;
+use alb_model::{Action, Rule};
 
 use super::overlap::may_overlap;
+
+/// Changes up to which it is looked for which of them constrain each other: quadratic. No quota allows as many rules.
+pub(crate) const SEARCHED: usize = 600;
 
 /// What one change does to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,15 @@ impl Role {
             Self::Delete { .. } => Kind::Delete,
             Self::Default => Kind::Default,
             Self::Edit { .. } | Self::Up { .. } | Self::Down { .. } | Self::Convert { .. } => Kind::Update,
+        }
+    }
+
+    /// The number it gives to a rule.
+    pub(crate) fn takes(self) -> Option<u16> {
+        match self {
+            Self::Create { at } | Self::Up { at } | Self::Convert { at, .. } => Some(at),
+            Self::Down { to, .. } => Some(to),
+            Self::Edit { .. } | Self::Default | Self::Delete { .. } => None,
         }
     }
 
@@ -107,6 +119,8 @@ pub(crate) struct Node<'a> {
     pub(crate) role: Role,
     pub(crate) new: Option<&'a Rule>,
     pub(crate) old: Option<&'a Rule>,
+    /// Whether no request can see the change.
+    pub(crate) hidden: bool,
 }
 
 impl Node<'_> {
@@ -121,12 +135,17 @@ impl Node<'_> {
 
 /// Whether `u` has to take effect before `v`.
 pub(crate) fn precedes(u: &Node<'_>, v: &Node<'_>) -> bool {
+    if u.hidden || v.hidden {
+        return false;
+    }
     let overlap =
         |a: Option<&Rule>, b: Option<&Rule>| matches!((a, b), (Some(a), Some(b)) if may_overlap(a, b));
     let inside = |at: u16, to: Option<u16>| to.is_none_or(|to| at < to);
     if let Some(made) = u.role.makes() {
         // Of rules that answer the same, none shows which was made first.
-        let differ = || u.made().map(|r| &r.actions) != v.made().map(|r| &r.actions);
+        let differ = || {
+            u.made().map(|r| &r.actions) != v.made().map(|r| &r.actions) || u.made().is_some_and(reads_groups)
+        };
         if v.role.makes().or(v.role.edits()).is_some_and(|at| made < at)
             && overlap(u.made(), v.made())
             && differ()
@@ -152,6 +171,21 @@ pub(crate) fn precedes(u: &Node<'_>, v: &Node<'_>) -> bool {
         return true;
     }
     false
+}
+
+/// Whether the answer depends on the groups of an expression among the rule's paths: equal actions of two such rules can
+/// answer differently.
+fn reads_groups(rule: &Rule) -> bool {
+    let reads = |text: &str| {
+        let after = text
+            .match_indices("${")
+            .map(|(at, _)| text[at + 2..].chars().next());
+        after.flatten().any(|c| c.is_ascii_digit())
+    };
+    rule.actions.iter().any(|action| match action {
+        Action::Rewrite(r) => [&r.host, &r.path, &r.query].iter().any(|part| reads(part)),
+        _ => false,
+    })
 }
 
 /// Changes with what each has to wait for, in canonical order.
@@ -242,6 +276,10 @@ pub(crate) fn runs(nodes: &[Node<'_>], batch: Batch) -> Option<Vec<Run>> {
     if kinds_only {
         return Some(by_kind(nodes));
     }
+    let converts = nodes.iter().any(|n| matches!(n.role, Role::Convert { .. }));
+    if nodes.len() > SEARCHED && !converts {
+        return Some(canonical(nodes));
+    }
     let order = Order::new(nodes);
     let mut search = Search {
         nodes,
@@ -252,6 +290,24 @@ pub(crate) fn runs(nodes: &[Node<'_>], batch: Batch) -> Option<Vec<Run>> {
     };
     search.go(&mut Vec::new(), &mut vec![false; nodes.len()], 0);
     search.best.map(|(_, runs)| runs)
+}
+
+/// The order that is always allowed, whatever overlaps, cut where the kind of call changes.
+pub(crate) fn canonical(nodes: &[Node<'_>]) -> Vec<Run> {
+    let mut sequence: Vec<usize> = (0..nodes.len()).collect();
+    sequence.sort_by_key(|i| nodes[*i].role.canonical());
+    let mut out: Vec<Run> = Vec::new();
+    for change in sequence {
+        let kind = nodes[change].role.kind();
+        match out.last_mut() {
+            Some(run) if run.kind == kind => run.changes.push(change),
+            _ => out.push(Run {
+                kind,
+                changes: vec![change],
+            }),
+        }
+    }
+    out
 }
 
 fn by_kind(nodes: &[Node<'_>]) -> Vec<Run> {

@@ -22,25 +22,26 @@ impl Wanted {
         current: None,
         worth: 0,
     };
-    pub(crate) const UNTOUCHED: u32 = 1_000;
+    /// More than all edited rules of a listener together: no rule that can stay is touched for the sake of others.
+    pub(crate) const UNTOUCHED: u32 = 100_000;
     pub(crate) const EDITED: u32 = 1;
 }
 
 /// Gives each wanted rule a priority: ascending, distinct, and for each rule either the one it has or one that no rule
-/// holds now (`occupied`, sorted). The rules that keep theirs are worth as much as possible together. `None` if there
+/// holds now (`occupied`, sorted, without repetition; it holds the priorities of all wanted rules). The rules that keep theirs are worth as much as possible together. `None` if there
 /// are more rules than free numbers.
 ///
 /// A rule whose number is taken only later in a plan would have to wait for another rule to leave it; numbers that are
 /// free from the start spare the plan that knot.
 pub(crate) fn place(wanted: &[Wanted], occupied: &[u16]) -> Option<Vec<u16>> {
     let free = Free { occupied };
-    let kept = if keeps_all(wanted, &free) {
-        (0..wanted.len())
-            .filter(|i| wanted[*i].current.is_some())
-            .collect()
-    } else {
-        best_to_keep(wanted, &free)?
-    };
+    let all: Vec<usize> = (0..wanted.len())
+        .filter(|i| wanted[*i].current.is_some())
+        .collect();
+    let kept = Some(all)
+        .filter(|kept| has_room(wanted, kept, &free))
+        .or_else(|| Some(best_ordered(wanted)).filter(|kept| has_room(wanted, kept, &free)))
+        .or_else(|| best_with_room(wanted, &free))?;
     let mut out = vec![0; wanted.len()];
     let mut from = 0;
     let mut low = 0;
@@ -65,7 +66,9 @@ struct Free<'a> {
 impl Free<'_> {
     /// How many numbers below `priority` nobody holds.
     fn below(&self, priority: u16) -> usize {
-        usize::from(priority) - 1 - self.occupied.partition_point(|held| *held < priority)
+        let start = self.occupied.partition_point(|held| held < PRIORITIES.start());
+        let held = self.occupied.partition_point(|held| *held < priority) - start;
+        usize::from(priority - 1) - held
     }
 
     fn between(&self, low: Option<u16>, high: Option<u16>) -> usize {
@@ -84,28 +87,62 @@ impl Free<'_> {
     }
 }
 
-/// Whether all existing rules stand in the wanted order with enough room between them.
-fn keeps_all(wanted: &[Wanted], free: &Free<'_>) -> bool {
+/// Whether these rules stand in the wanted order with enough free numbers between neighbours for all that comes between.
+fn has_room(wanted: &[Wanted], kept: &[usize], free: &Free<'_>) -> bool {
     let mut low = None;
-    let mut waiting = 0;
-    for rule in wanted {
-        match rule.current {
-            None => waiting += 1,
-            Some(priority) => {
-                let in_order = low.is_none_or(|low| low < priority);
-                if !in_order || waiting > 0 && free.between(low, Some(priority)) < waiting {
-                    return false;
-                }
-                (low, waiting) = (Some(priority), 0);
+    let mut from = 0;
+    for index in kept.iter().copied().chain([wanted.len()]) {
+        let high = wanted.get(index).and_then(|w| w.current);
+        let between = index - from;
+        let in_order = high.is_none_or(|high| low.is_none_or(|low| low < high));
+        if !in_order || between > 0 && free.between(low, high) < between {
+            return false;
+        }
+        (low, from) = (high, index + 1);
+    }
+    true
+}
+
+/// The existing rules worth most together that stand in the wanted order, whatever room there is between them: a longest
+/// increasing subsequence, in n log n.
+fn best_ordered(wanted: &[Wanted]) -> Vec<usize> {
+    let mut ranks: Vec<u16> = wanted.iter().filter_map(|w| w.current).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    // A Fenwick tree over ranks: the best subsequence so far that ends at or below one.
+    let mut best: Vec<(u64, Option<usize>)> = vec![(0, None); ranks.len() + 1];
+    let mut previous: Vec<Option<usize>> = vec![None; wanted.len()];
+    for (index, rule) in wanted.iter().enumerate() {
+        let Some(priority) = rule.current else { continue };
+        let rank = ranks.partition_point(|r| *r < priority);
+        let mut below = (0, None);
+        let mut at = rank;
+        while at > 0 {
+            below = if best[at].0 > below.0 { best[at] } else { below };
+            at &= at - 1;
+        }
+        previous[index] = below.1;
+        let worth = below.0 + u64::from(rule.worth);
+        let mut at = rank + 1;
+        while at < best.len() {
+            if worth > best[at].0 {
+                best[at] = (worth, Some(index));
             }
+            at += at & at.wrapping_neg();
         }
     }
-    waiting == 0 || free.between(low, None) >= waiting
+    let last = best
+        .iter()
+        .max_by_key(|(worth, _)| *worth)
+        .and_then(|(_, last)| *last);
+    let mut kept: Vec<usize> = std::iter::successors(last, |i| previous[*i]).collect();
+    kept.reverse();
+    kept
 }
 
 /// The existing rules worth most together that stand in the wanted order with enough free numbers between neighbours
-/// for all that comes between: a longest increasing subsequence, with room.
-fn best_to_keep(wanted: &[Wanted], free: &Free<'_>) -> Option<Vec<usize>> {
+/// for all that comes between: a longest increasing subsequence, with room. Quadratic.
+fn best_with_room(wanted: &[Wanted], free: &Free<'_>) -> Option<Vec<usize>> {
     struct Best {
         index: usize,
         priority: u16,
@@ -119,9 +156,10 @@ fn best_to_keep(wanted: &[Wanted], free: &Free<'_>) -> Option<Vec<usize>> {
         let below = free.below(priority);
         let mut found = (below >= index).then_some((0, None));
         for (at, candidate) in best.iter().enumerate() {
-            let fits =
-                candidate.priority < priority && below - candidate.below >= index - candidate.index - 1;
-            if fits && found.is_none_or(|(worth, _)| candidate.worth > worth) {
+            let fits = candidate.priority < priority
+                && below - candidate.below >= index - candidate.index - 1
+                && found.is_none_or(|(worth, _)| candidate.worth > worth);
+            if fits {
                 found = Some((candidate.worth, Some(at)));
             }
         }
@@ -145,12 +183,9 @@ fn best_to_keep(wanted: &[Wanted], free: &Free<'_>) -> Option<Vec<usize>> {
     if last.is_none() && total < wanted.len() {
         return None;
     }
-    let mut kept = Vec::new();
-    let mut at = last;
-    while let Some(found) = at {
-        kept.push(best[found].index);
-        at = best[found].previous;
-    }
+    let mut kept: Vec<usize> = std::iter::successors(last, |at| best[*at].previous)
+        .map(|at| best[at].index)
+        .collect();
     kept.reverse();
     Some(kept)
 }

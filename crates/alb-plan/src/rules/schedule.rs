@@ -1,9 +1,11 @@
 //! From changes to calls: few, in an order that no request notices, within the rule quota.
 
+use std::collections::VecDeque;
+
 use alb_model::Rule;
 
 use super::diff::{Change, RuleOp};
-use super::order::{Batch, Kind, Node, Order, Role, Run, precedes, runs};
+use super::order::{Batch, Kind, Node, Order, Role, Run, SEARCHED, canonical, precedes, runs};
 
 /// Changes beyond which cheaper forms are not looked for: the search is quadratic.
 const SEARCHED_CHANGES: usize = 60;
@@ -38,6 +40,9 @@ pub(crate) fn schedule(
 ) -> (Vec<Call>, bool) {
     let created: usize = units.iter().map(|u| count(&u.changes, Kind::Create)).sum();
     if created > room {
+        if units.iter().map(|u| u.changes.len()).sum::<usize>() > SEARCHED {
+            return (blunt(units, room, batch, resolve), true);
+        }
         return (Tight::new(units, room).run(batch, resolve), true);
     }
     let mut spare = room - created;
@@ -59,6 +64,61 @@ pub(crate) fn schedule(
     (calls, false)
 }
 
+/// Scheduling at the quota for tables far beyond any: in the order that is always allowed, old rules from the bottom
+/// going early when new ones do not fit.
+fn blunt(units: &[Unit<'_>], room: usize, batch: Batch, resolve: &dyn Fn(&Rule) -> Rule) -> Vec<Call> {
+    let mut calls = Vec::new();
+    let mut room = room;
+    let queue = |unit: &Unit<'_>| -> VecDeque<(Kind, usize)> {
+        let runs = canonical(&nodes(&unit.changes)).into_iter();
+        runs.flat_map(|run| run.changes.into_iter().map(move |i| (run.kind, i)))
+            .collect()
+    };
+    let mut queues: Vec<VecDeque<(Kind, usize)>> = units.iter().map(queue).collect();
+    loop {
+        let fits = |(kind, _): &(Kind, usize)| *kind != Kind::Create || room > 0;
+        let next = queues.iter().position(|q| q.front().is_some_and(fits));
+        let leaves = |(kind, _): &(Kind, usize)| *kind == Kind::Delete;
+        let early = || queues.iter().position(|q| q.iter().any(leaves));
+        let Some(unit) = next.or_else(early) else {
+            return calls;
+        };
+        let queue = &mut queues[unit];
+        let kind = queue
+            .front()
+            .filter(|_| next.is_some())
+            .map_or(Kind::Delete, |(kind, _)| *kind);
+        let most = match kind {
+            Kind::Create => batch.size(kind).min(room),
+            Kind::Delete if next.is_none() => batch.size(Kind::Create),
+            _ => batch.size(kind),
+        };
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let at = match next {
+                Some(_) => queue.front().filter(|(k, _)| *k == kind).map(|_| 0),
+                None => queue.iter().position(leaves),
+            };
+            let Some((_, change)) = at.and_then(|at| queue.remove(at)) else {
+                break;
+            };
+            taken.push(change);
+        }
+        match kind {
+            Kind::Create => room -= taken.len(),
+            Kind::Delete => room += taken.len(),
+            Kind::Update | Kind::Default => {}
+        }
+        let changes = &units[unit].changes;
+        calls.push(Call {
+            unit,
+            kind,
+            ops: taken.iter().map(|i| changes[*i].op(resolve)).collect(),
+            hitless: next.is_some(),
+        });
+    }
+}
+
 fn count(changes: &[Change<'_>], kind: Kind) -> usize {
     changes.iter().filter(|c| c.role.kind() == kind).count()
 }
@@ -71,10 +131,8 @@ fn nodes<'a>(changes: &[Change<'a>]) -> Vec<Node<'a>> {
 /// a deletion as one conversion; the plain form wins a draw.
 fn cheapest<'a>(changes: &[Change<'a>], spare: usize, batch: Batch) -> (Vec<Change<'a>>, Vec<Run>) {
     let plain = changes.to_vec();
-    let Some(plain_runs) = runs(&nodes(&plain), batch) else {
-        // Without conversions changes never wait in a circle.
-        return (Vec::new(), Vec::new());
-    };
+    // Without conversions changes never wait in a circle.
+    let plain_runs = runs(&nodes(&plain), batch).unwrap_or_else(|| canonical(&nodes(&plain)));
     let mut best = (batch.calls(&plain_runs), plain, plain_runs);
     if best.0 <= 1 {
         return (best.1, best.2);

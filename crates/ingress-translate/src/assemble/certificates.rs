@@ -48,6 +48,9 @@ impl<'a> Assembly<'a> {
                 kept.push(claim);
                 continue;
             }
+            if is_reported(&claim) {
+                continue;
+            }
             let message = format!(
                 "no certificate covers {} on listener {}/{}; list a Secret for it in spec.tls, or add a certificate to the \
                  listener in AlbConfig {} (discovery of certificates by host is not supported yet)",
@@ -59,7 +62,7 @@ impl<'a> Assembly<'a> {
             self.report(
                 Code::CertificateMissing,
                 &claim.ingress.object,
-                claim.rule.field.clone(),
+                host_field(&claim.rule.field),
                 message,
             );
         }
@@ -80,4 +83,20 @@ fn is_covered(claim: &Claim<'_>, domains: &[&str]) -> bool {
         && claim.ingress.tls.iter().any(|entry| {
             entry.certificate.is_some() && (entry.hosts.is_empty() || entry.hosts.contains(&host))
         })
+}
+
+/// Whether the host has no certificate because of a Secret that was reported.
+fn is_reported(claim: &Claim<'_>) -> bool {
+    let host = claim.rule.host.text();
+    let of_host = |hosts: &[String]| hosts.is_empty() || hosts.contains(&host);
+    let mut entries = claim.ingress.tls.iter();
+    entries.any(|entry| entry.reported && of_host(&entry.hosts))
+}
+
+/// The field of the host that a path belongs to: what is wrong with a host is told once, not for each of its paths.
+fn host_field(path: &str) -> String {
+    match path.split_once(".http.paths[") {
+        Some((rule, _)) => format!("{rule}.host"),
+        None => path.to_owned(),
+    }
 }

@@ -21,6 +21,8 @@ use crate::codes::Code;
 use crate::fragment::{Backend, Compiled};
 use crate::{Compaction, Settings, secret::hex};
 
+pub use compact::compacted;
+
 /// A gateway, and what became of each Ingress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assembled {
@@ -194,6 +196,13 @@ impl<'a> Assembly<'a> {
         let placed = placement::placed(ingresses, listener.key(), self.settings);
         let certified = self.certificates(&mut listener, ingresses, placed);
         if listener.protocol != ListenerProtocol::Http && listener.certificates.is_empty() {
+            self.out.held.insert(listener.key());
+            // A Secret that does not exist or is bad has been told, and that is all there is to correct.
+            let told = |ingress: &&Compiled| ingress.tls.iter().any(|entry| entry.reported);
+            let here = |ingress: &&&Compiled| placement::wanted(ingress).contains(&listener.key());
+            if ingresses.iter().filter(here).any(told) {
+                return;
+            }
             let (port, protocol) = listener.key();
             let (object, field) = (self.object.clone(), self.listener_field(&listener));
             let message = format!(
@@ -201,7 +210,6 @@ impl<'a> Assembly<'a> {
                  it is neither created nor deleted"
             );
             self.report(Code::ListenerHeld, &object, field, message);
-            self.out.held.insert(listener.key());
             return;
         }
         let claims = self.claims(certified, &listener);
@@ -221,7 +229,8 @@ impl<'a> Assembly<'a> {
     fn compact(&mut self) {
         let listeners = &mut self.out.gateway.listeners;
         let count: usize = listeners.iter().map(|listener| listener.rules.len()).sum();
-        let quota = limits::rules_per_load_balancer(self.out.gateway.load_balancer.edition).default;
+        let edition = self.out.gateway.load_balancer.edition;
+        let quota = limits::rules_per_load_balancer(edition).default;
         let wanted = match self.settings.compaction {
             Compaction::Never => false,
             Compaction::AboveQuota => count > quota,
@@ -229,7 +238,8 @@ impl<'a> Assembly<'a> {
         };
         if wanted {
             for listener in listeners {
-                listener.rules = compact::compacted(std::mem::take(&mut listener.rules));
+                let rules = std::mem::take(&mut listener.rules);
+                listener.rules = compact::compacted(rules, edition);
             }
         }
     }
@@ -309,7 +319,7 @@ impl<'a> Assembly<'a> {
 
     fn placeholder(&self) -> ServerGroup {
         ServerGroup {
-            name: format!("{}-placeholder", self.object.name),
+            name: starting_with_a_letter(format!("{}-placeholder", self.object.name)),
             server_type: self.settings.server_type,
             vpc_id: self.settings.vpc_id.clone(),
             tags: load_balancer::owner_tags(&self.object.name, self.settings),
@@ -318,12 +328,22 @@ impl<'a> Assembly<'a> {
     }
 }
 
+/// A name that starts with a letter. That ALB asks for one is documented for load balancers only; whether it does for
+/// server groups is unverified. A group that bears the plain name already is found by its tags and renamed.
+fn starting_with_a_letter(name: String) -> String {
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("k8s-{name}")
+    }
+}
+
 /// `namespace-service-port`, with a hash where settings differ or the name would be too long.
 fn group_name(key: &ServerGroupKey, backend: &Backend) -> String {
     use sha2::{Digest, Sha256};
     const MAX: usize = 128;
-    let name = key.0.replace('/', "-");
-    if name.chars().count() <= MAX {
+    let name = starting_with_a_letter(key.0.replace('/', "-"));
+    if name.len() <= MAX {
         return name;
     }
     let hash = hex(&Sha256::digest(&key.0));

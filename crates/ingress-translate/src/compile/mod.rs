@@ -152,7 +152,12 @@ impl Compiler<'_> {
                 .collect();
             let name = entry.secret_name.as_deref().filter(|name| !name.is_empty());
             let certificate = name.and_then(|name| self.certificate(name, &hosts, index));
-            self.out.tls.push(CompiledTls { hosts, certificate });
+            let reported = name.is_some() && certificate.is_none();
+            self.out.tls.push(CompiledTls {
+                hosts,
+                certificate,
+                reported,
+            });
         }
     }
 
@@ -210,7 +215,7 @@ impl Compiler<'_> {
                 let rule = self.rule(host, matched, &path.backend, field);
                 self.out.rules.extend(rule);
             }
-            Err(problem) => self.report(Code::PathInvalid, format!("{field}.path"), problem),
+            Err((part, problem)) => self.report(Code::PathInvalid, format!("{field}.{part}"), problem),
         }
     }
 

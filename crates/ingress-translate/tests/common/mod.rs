@@ -1,6 +1,8 @@
 //! Manifests in, decisions out.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod corpus;
+
 use std::collections::BTreeMap;
 
 use alb_model::{
