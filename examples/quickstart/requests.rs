@@ -8,7 +8,7 @@ use anstyle::AnsiColor;
 use anyhow::{Context, Result};
 use examples::backend::Echo;
 use examples::grpc;
-use examples::output::{Format, paint, table};
+use examples::output::{self, Format, paint, table};
 use examples::stack;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -198,40 +198,28 @@ fn decided_by(demo: &Demo, host: &str, path: &str, port: u16) -> String {
 
 /// Prints all answers; gives whether all were as expected.
 pub(crate) fn print(answers: &[Answer], format: Format) -> Result<bool> {
-    match format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(answers)?),
-        Format::Table => {
-            let mut rows = table(["", "request", "answer", "by", "because"]);
-            for answer in answers {
-                let (mark, told) = if answer.as_expected {
-                    (paint("✓", AnsiColor::Green), answer.answered.clone())
-                } else {
-                    let told = format!("{}, not {}", answer.answered, answer.expected);
-                    (paint("✗", AnsiColor::Red), told)
-                };
-                rows.add_row([&mark, &answer.request, &told, &answer.by, &answer.why]);
-            }
-            println!("\n{rows}");
-        }
+    let right = answers.iter().filter(|a| a.as_expected).count();
+    if format == Format::Json {
+        output::line(&serde_json::to_string_pretty(answers)?);
+        return Ok(right == answers.len());
     }
-    let wrong = answers.iter().filter(|a| !a.as_expected).count();
-    if format == Format::Table {
-        let text = format!(
-            "{} of {} answers as expected",
-            answers.len() - wrong,
-            answers.len()
-        );
-        println!(
-            "\n{}",
-            paint(
-                &text,
-                if wrong == 0 {
-                    AnsiColor::Green
-                } else {
-                    AnsiColor::Red
-                }
-            )
-        );
+    let mut rows = table(["", "request", "answer", "by", "because"]);
+    for answer in answers {
+        let (mark, told) = if answer.as_expected {
+            ("✓", answer.answered.clone())
+        } else {
+            ("✗", format!("{}, not {}", answer.answered, answer.expected))
+        };
+        let by = answer.by.replace(", ", "\n");
+        rows.add_row([mark, &answer.request, &told, &by, &answer.why]);
     }
-    Ok(wrong == 0)
+    let color = if right == answers.len() {
+        AnsiColor::Green
+    } else {
+        AnsiColor::Red
+    };
+    let text = format!("{right} of {} answers as expected", answers.len());
+    let rows = albctl::output::table_text(&rows);
+    output::line(&format!("\n{rows}\n{}", paint(&text, color)));
+    Ok(right == answers.len())
 }
