@@ -25,6 +25,13 @@ pub fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     style().table(header)
 }
 
+/// Prints a line. What runs goes on when nobody can read it.
+pub fn line(text: &str) {
+    if let Err(error) = albctl::output::print(&format!("{text}\n")) {
+        tracing::warn!(%error, "standard output cannot be written");
+    }
+}
+
 /// `text` in a colour when standard output is a terminal that shows colours.
 pub fn paint(text: &str, color: AnsiColor) -> String {
     style().paint(text, color)

@@ -278,7 +278,7 @@ fn the_reference_page_is_current() {
     assert_eq!(
         include_str!("../../../docs/albconfig.md"),
         reference(),
-        "run: cargo run -p albconfig-crd --example reference > docs/albconfig.md"
+        "run: cargo run -p albconfig-crd --example fields > docs/albconfig.md"
     );
 }
 

@@ -52,7 +52,7 @@ impl<'a> Assembly<'a> {
         if let Some(spec) = spec {
             self.default_certificate(listener, spec, &mut coverage);
         }
-        self.from_secrets(listener, ingresses, &mut coverage);
+        self.take_secrets(listener, ingresses, &mut coverage);
         if !listed {
             self.discovered(listener, ingresses, &claims, &mut coverage);
         }
@@ -125,7 +125,7 @@ impl<'a> Assembly<'a> {
         reference
     }
 
-    fn from_secrets(&mut self, listener: &mut Listener, ingresses: &[&'a Compiled], coverage: &mut Coverage) {
+    fn take_secrets(&mut self, listener: &mut Listener, ingresses: &[&'a Compiled], coverage: &mut Coverage) {
         let here = listener.key();
         for ingress in ingresses.iter().filter(|ingress| wanted(ingress).contains(&here)) {
             for (key, certificate) in ingress.tls.iter().filter_map(|entry| entry.certificate.as_ref()) {
@@ -151,7 +151,7 @@ impl<'a> Assembly<'a> {
         let fixed = listener
             .certificates
             .iter()
-            .filter(|c| self.is_fixed(c, ingresses))
+            .filter(|c| is_fixed(c, ingresses))
             .count();
         for reference in listener.certificates.iter().take(fixed) {
             let CertificateRef::Id(id) = reference else {
@@ -200,11 +200,6 @@ impl<'a> Assembly<'a> {
         listener
             .certificates
             .extend(ranked.into_iter().map(|(_, reference)| reference));
-    }
-
-    /// Whether a certificate is on the listener by the word of the AlbConfig, not of an Ingress.
-    fn is_fixed(&self, reference: &CertificateRef, ingresses: &[&Compiled]) -> bool {
-        matches!(reference, CertificateRef::Id(_)) || first_user(reference, ingresses) == usize::MAX
     }
 
     /// Leaves out what exceeds the quota of the load balancer, the youngest first.
@@ -263,6 +258,11 @@ impl<'a> Assembly<'a> {
             message,
         );
     }
+}
+
+/// Whether a certificate is on the listener by the word of the AlbConfig, not of an Ingress.
+fn is_fixed(reference: &CertificateRef, ingresses: &[&Compiled]) -> bool {
+    matches!(reference, CertificateRef::Id(_)) || first_user(reference, ingresses) == usize::MAX
 }
 
 /// Place of the oldest Ingress whose Secret holds a certificate; the largest number if none does.
