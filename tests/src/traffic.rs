@@ -182,7 +182,7 @@ where
     } else {
         ask.host.clone()
     };
-    let request = request(ask, &ask.target)?.header("host", host);
+    let request = request(ask, &ask.target).header("host", host);
     let reply = read(
         sender
             .send_request(request.body(Full::<Bytes>::default())?)
@@ -200,7 +200,7 @@ where
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let uri = format!("https://{}{}", ask.host, ask.target);
-    let request = request(ask, &uri)?.version(Version::HTTP_2);
+    let request = request(ask, &uri).version(Version::HTTP_2);
     let reply = read(
         sender
             .send_request(request.body(Full::<Bytes>::default())?)
@@ -211,12 +211,12 @@ where
     reply
 }
 
-fn request(ask: &Ask, uri: &str) -> Result<hyper::http::request::Builder> {
+fn request(ask: &Ask, uri: &str) -> hyper::http::request::Builder {
     let mut request = Request::builder().method(ask.method.clone()).uri(uri);
     for (name, value) in &ask.headers {
         request = request.header(name, value);
     }
-    Ok(request)
+    request
 }
 
 async fn read(response: hyper::Response<hyper::body::Incoming>) -> Result<Reply> {

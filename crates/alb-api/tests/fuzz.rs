@@ -77,7 +77,7 @@ fn encoded(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
-            _ => out += &format!("%{byte:02X}"),
+            _ => out.extend(["%".to_owned(), format!("{byte:02X}")]),
         }
     }
     out
@@ -108,7 +108,7 @@ fn canonical(
         .collect();
     names.sort();
     names.dedup();
-    let lines: String = names
+    let lines: Vec<String> = names
         .iter()
         .map(|name| {
             let mut values: Vec<&str> = headers
@@ -122,8 +122,9 @@ fn canonical(
         .collect();
     let path = if path.is_empty() { "/" } else { path };
     format!(
-        "{method}\n{path}\n{}\n{lines}\n{}\n{hash}",
+        "{method}\n{path}\n{}\n{}\n{}\n{hash}",
         query_of(query),
+        lines.concat(),
         names.join(";")
     )
 }

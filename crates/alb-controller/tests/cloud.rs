@@ -686,7 +686,7 @@ async fn a_plan_that_the_world_has_overtaken_stops() {
     )
     .await
     .unwrap_err();
-    assert!(matches!(error.error, ExecError::Stale { .. }), "{error}");
+    assert!(matches!(*error.error, ExecError::Stale { .. }), "{error}");
     assert!(!error.is_known);
     arrive(&client, &certificates, &wish).await;
     assert_arrived(&sim, &client, &wish, "overtaken").await;
@@ -715,7 +715,7 @@ async fn nothing_starts_after_cancellation() {
     .await
     .unwrap_err();
     assert!(
-        matches!(error.error, ExecError::Cancelled { done: 0, .. }),
+        matches!(*error.error, ExecError::Cancelled { done: 0, .. }),
         "{error}"
     );
     assert!(sim.calls().is_empty());

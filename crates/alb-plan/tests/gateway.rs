@@ -15,9 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
     Action, BackendProtocol, CertificateKey, Gateway, HealthCheck, Listener, ListenerProtocol, ObjectRef,
-    QuicConfig, ServerGroupKey, ServerGroupRef, Sticky,
+    QuicConfig, Rule, ServerGroupKey, ServerGroupRef, Sticky,
 };
-use alb_plan::{Observed, Ownership, Plan, ServerStep, Step, StepOp, plan, plan_delete};
+use alb_plan::{
+    Observed, ObservedRule, Options, Ownership, Plan, ServerStep, Step, StepOp, plan, plan_delete,
+};
 use common::shop::{certificate, managed, rule, shop};
 use common::{Chance, Cloud, options};
 

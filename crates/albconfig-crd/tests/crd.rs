@@ -314,7 +314,7 @@ fn any_letter_case_is_read_and_the_right_one_told() {
             .warnings
             .iter()
             .chain(&reading.errors)
-            .map(|e| e.to_string())
+            .map(ToString::to_string)
             .collect();
         let right = format!("is written {name}");
         assert!(

@@ -345,12 +345,12 @@ fn manifests_of_any_form_give_a_gateway() {
             let kind = document.lines().find_map(|line| line.strip_prefix("kind: "));
             match kind.map(str::trim) {
                 Some("Service") => {
-                    read += take(document, |object: Service| world.lookups.add_service(object))
+                    read += take(document, |object: Service| world.lookups.add_service(object));
                 }
                 Some("Secret") => read += take(document, |object: Secret| world.lookups.add_secret(&object)),
                 Some("IngressClass") => {
                     read += take(document, |object: IngressClass| {
-                        world.lookups.add_ingress_class(object)
+                        world.lookups.add_ingress_class(object);
                     });
                 }
                 Some("AlbConfig") => read += take(document, |object| world.albconfig = object),

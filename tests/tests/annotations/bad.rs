@@ -65,7 +65,7 @@ pub(crate) fn cases() -> Vec<Bad> {
                 Grammar::Int(_, max) => ((max + 1).to_string(), row.grammar.to_string()),
                 Grammar::OneOf(_) => ("nonsense".into(), row.grammar.to_string()),
                 Grammar::Json(_) => ("{".into(), "valid".into()),
-                Grammar::List | Grammar::Text(_) => {
+                Grammar::List(_) | Grammar::Text(_) => {
                     let (_, value, says) = MISSHAPEN.iter().find(|(key, ..)| *key == row.key)?;
                     ((*value).to_owned(), (*says).to_owned())
                 }

@@ -36,7 +36,7 @@ impl fmt::Display for Refusal {
 pub struct Unfinished {
     /// The first failure.
     #[source]
-    pub error: ExecError,
+    pub error: Box<ExecError>,
     /// Whether the observed state is still what the cloud has: what failed had no effect for certain. If not, read again.
     pub is_known: bool,
     /// Objects that asked for rules which are not in force because of it.
@@ -56,7 +56,7 @@ impl From<ExecError> for Unfinished {
     /// A failure before the first call.
     fn from(error: ExecError) -> Self {
         Self {
-            error,
+            error: Box::new(error),
             is_known: true,
             missing: BTreeSet::new(),
             too_many_rules: None,

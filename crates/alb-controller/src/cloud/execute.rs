@@ -312,7 +312,7 @@ impl Ended {
         let left = plan.steps.iter().zip(&queue.finished).filter(|(_, done)| !**done);
         let missing = left.flat_map(|(step, _)| names.objects(&step.op)).collect();
         Err(Unfinished {
-            error,
+            error: Box::new(error),
             is_known: !self.uncertain,
             missing,
             too_many_rules: self.too_many_rules,

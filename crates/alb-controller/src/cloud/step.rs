@@ -106,22 +106,9 @@ impl<S: CertificateSource> Runner<'_, S> {
     async fn plain(&self, step: Step, ids: &Resolved) -> Result<Outcome, ExecError> {
         Ok(match self.once(&step, ids).await? {
             Ok(response) => Outcome::made(step, response),
-            Err(failed) if self.is_refused(&step, &failed) => self.in_parts(step, ids, failed).await?,
+            Err(failed) if is_refused(&step, &failed) => self.in_parts(step, ids, failed).await?,
             Err(failed) => Outcome::default().fail(&step, failed),
         })
-    }
-
-    /// Whether parts of the call may be accepted although the whole is not.
-    fn is_refused(&self, step: &Step, failed: &Failed) -> bool {
-        let rules = matches!(step.op, StepOp::CreateRules { .. } | StepOp::UpdateRules { .. });
-        failed.without_effect
-            && match failed.error.class() {
-                ErrorClass::Permanent => !refuses_caller(&failed.error),
-                // One rule may refer to a group that is referred to too often. Too many rules are not helped by making
-                // them one by one: which of them fit is for the planner to say.
-                ErrorClass::Quota => rules && !is_rule_quota(&failed.error),
-                _ => false,
-            }
     }
 
     async fn once(&self, step: &Step, ids: &Resolved) -> Result<Result<Response, Failed>, ExecError> {
@@ -169,7 +156,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             let part = Step { op, ..step.clone() };
             match self.once(&part, ids).await? {
                 Ok(response) => outcome.made.push((part, response)),
-                Err(failed) if self.is_refused(&part, &failed) && !part.op.is_removal() => {
+                Err(failed) if is_refused(&part, &failed) && !part.op.is_removal() => {
                     outcome.refused.extend(self.refusal(&part.op, &failed.error));
                 }
                 Err(failed) => return Ok(outcome.fail(&part, failed)),
@@ -348,6 +335,19 @@ fn is_rule_quota(error: &Error) -> bool {
     error
         .code()
         .is_some_and(|code| code.to_ascii_lowercase().contains("rulesnum"))
+}
+
+/// Whether parts of the call may be accepted although the whole is not.
+fn is_refused(step: &Step, failed: &Failed) -> bool {
+    let rules = matches!(step.op, StepOp::CreateRules { .. } | StepOp::UpdateRules { .. });
+    failed.without_effect
+        && match failed.error.class() {
+            ErrorClass::Permanent => !refuses_caller(&failed.error),
+            // One rule may refer to a group that is referred to too often. Too many rules are not helped by making
+            // them one by one: which of them fit is for the planner to say.
+            ErrorClass::Quota => rules && !is_rule_quota(&failed.error),
+            _ => false,
+        }
 }
 
 /// Whether it is not the request that is wrong but who makes it.

@@ -46,7 +46,7 @@ impl From<ExecError> for Failure {
 impl From<Unfinished> for Failure {
     fn from(unfinished: Unfinished) -> Self {
         Self::Cloud {
-            error: unfinished.error,
+            error: *unfinished.error,
             missing: unfinished.missing,
         }
     }

@@ -77,7 +77,7 @@ impl Worker {
                 continue;
             }
             overtaken += 1;
-            if !matches!(unfinished.error, ExecError::Stale { .. }) || overtaken > OVERTAKEN {
+            if !matches!(*unfinished.error, ExecError::Stale { .. }) || overtaken > OVERTAKEN {
                 return Err(unfinished.into());
             }
             info!(albconfig = %name, error = %unfinished.error, "overtaken; reading and planning again");

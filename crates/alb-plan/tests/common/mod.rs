@@ -230,7 +230,7 @@ pub fn edited(old: &[Rule], chance: &mut Chance, new: fn(&mut Chance) -> Rule) -
                 // A weight shifts.
                 let weighted =
                     |r: &&mut Rule| matches!(&r.actions[..], [Action::Forward(f)] if f.targets.len() > 1);
-                let found: Vec<&mut Rule> = rules.iter_mut().filter(|r| weighted(&r)).collect();
+                let found: Vec<&mut Rule> = rules.iter_mut().filter(weighted).collect();
                 let at = chance.below(found.len());
                 if let Some(rule) = found.into_iter().nth(at) {
                     rule.actions = vec![self::weighted(chance)];

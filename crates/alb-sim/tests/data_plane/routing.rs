@@ -1,10 +1,9 @@
 //! Which requests go where, and what the load balancer answers by itself.
 
 use alb_model::{
-    Action, Condition, Cors, FixedResponse, Forward, HeaderValueType, InsertHeader, KeyValue, Redirect,
-    RedirectCode, RemoveHeader, Rewrite, Rule, XForwardedFor,
+    Action, Condition, Cors, Direction, FixedResponse, Forward, HeaderValueType, InsertHeader, KeyValue,
+    Redirect, RedirectCode, RemoveHeader, Rewrite, Rule, XForwardedFor,
 };
-use alb_model::{Direction, KeyValue};
 
 use crate::support::*;
 
