@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p benches --bin scoreboard` prints all sections, `-- scheduler` one of them.
 
+pub mod convergence;
 pub mod plan;
 pub mod report;
 pub mod scheduler;
+pub mod translate;

@@ -23,6 +23,7 @@ pub(crate) fn print(demo: &Demo, steps: &Steps) {
     if let Some(http) = stack::listener(&demo.sim, &demo.load_balancer, 80) {
         println!("  curl -H 'Host: mine.example.com' http://{http}/");
         println!("  curl -H 'Host: shop.example.com' http://{http}/news");
+        println!("  curl -H 'Host: shop.example.com' -H 'X-Canary: always' http://{http}/");
     }
     if let Some(https) = stack::listener(&demo.sim, &demo.load_balancer, 443) {
         println!("  curl -k --connect-to secure.example.com:443:{https} https://secure.example.com/");

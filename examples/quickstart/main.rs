@@ -1,6 +1,7 @@
 //! The whole system on one machine: a Kubernetes API, the ALB Ingress controller, an ALB that answers its real OpenAPI
 //! and forwards real HTTP, and a few applications behind it.
 
+mod cases;
 mod demo;
 mod hints;
 mod requests;
@@ -12,7 +13,7 @@ use std::time::Instant;
 use anstyle::AnsiColor;
 use anyhow::Result;
 use clap::Parser;
-use examples::output::{Format, paint};
+use examples::output::{self, Format, paint};
 
 /// Starts a Kubernetes API, an ALB, the controller and a few applications on free loopback ports, applies the manifests,
 /// sends requests, and prints what answered each.
@@ -75,7 +76,7 @@ impl Steps {
     fn say(&self, text: &str) {
         if !self.quiet {
             let at = format!("{:6.2}s", self.start.elapsed().as_secs_f64());
-            println!("{}  {text}", paint(&at, AnsiColor::BrightBlack));
+            output::line(&format!("{}  {text}", paint(&at, AnsiColor::BrightBlack)));
         }
     }
 }

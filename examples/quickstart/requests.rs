@@ -1,12 +1,14 @@
-//! The demo's requests: what is asked, what should come back, and what did.
+//! Sends the demo's requests and shows what came back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use alb_model::{ListenerProtocol, Origin};
 use anstyle::AnsiColor;
 use anyhow::{Context, Result};
 use examples::backend::Echo;
-use examples::output::{Format, paint, table};
+use examples::grpc;
+use examples::output::{self, Format, paint, table};
 use examples::stack;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -15,99 +17,8 @@ use kube::{Api, Client};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cases::{Ask, CASES, Case};
 use crate::demo::Demo;
-
-/// One request and what should answer it.
-struct Case {
-    url: &'static str,
-    expected: Expected,
-    why: &'static str,
-}
-
-/// What an answer must be.
-enum Expected {
-    App(&'static str),
-    Redirect(&'static str),
-    Status(u16),
-}
-
-impl std::fmt::Display for Expected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::App(app) => write!(f, "200 {app}"),
-            Self::Redirect(to) => write!(f, "308 {to}"),
-            Self::Status(status) => write!(f, "{status}"),
-        }
-    }
-}
-
-const CASES: &[Case] = &[
-    Case {
-        url: "http://shop.example.com/",
-        expected: Expected::App("shop"),
-        why: "exact host, prefix /",
-    },
-    Case {
-        url: "http://shop.example.com/cart/7",
-        expected: Expected::App("shop"),
-        why: "anything below /",
-    },
-    Case {
-        url: "http://shop.example.com/news",
-        expected: Expected::App("blog"),
-        why: "a longer prefix wins",
-    },
-    Case {
-        url: "http://shop.example.com/news/42",
-        expected: Expected::App("blog"),
-        why: "below the longer prefix",
-    },
-    Case {
-        url: "http://shop.example.com/news/offers",
-        expected: Expected::App("shop"),
-        why: "an exact path wins",
-    },
-    Case {
-        url: "http://shop.example.com/newspaper",
-        expected: Expected::App("shop"),
-        why: "prefixes go by elements",
-    },
-    Case {
-        url: "http://acme.apps.example.com/",
-        expected: Expected::App("blog"),
-        why: "wildcard host",
-    },
-    Case {
-        url: "http://a.b.apps.example.com/",
-        expected: Expected::Status(404),
-        why: "a wildcard is one label",
-    },
-    Case {
-        url: "http://apps.example.com/",
-        expected: Expected::Status(404),
-        why: "a wildcard needs a label",
-    },
-    Case {
-        url: "http://secure.example.com/login?next=1",
-        expected: Expected::Redirect("https://secure.example.com/login?next=1"),
-        why: "ssl-redirect",
-    },
-    Case {
-        url: "https://secure.example.com/login",
-        expected: Expected::App("shop"),
-        why: "TLS from a Secret",
-    },
-    Case {
-        url: "http://wrong.example.com/",
-        expected: Expected::Status(503),
-        why: "wrong on purpose",
-    },
-    Case {
-        url: "http://unknown.example.com/",
-        expected: Expected::Status(404),
-        why: "nobody's host",
-    },
-];
 
 /// One line of the result.
 #[derive(Debug, Serialize)]
@@ -160,59 +71,104 @@ pub(crate) async fn send_all(demo: &Demo) -> Result<Vec<Answer>> {
 
 async fn send(demo: &Demo, case: &Case) -> Result<Answer> {
     let url = reqwest::Url::parse(case.url)?;
-    let host = url.host_str().unwrap_or_default().to_owned();
     let port = url.port_or_known_default().unwrap_or(80);
-    let address = stack::listener(&demo.sim, &demo.load_balancer, port)
-        .with_context(|| format!("the ALB has no listener on port {port}"))?;
-    let client = reqwest::Client::builder()
-        .tls_danger_accept_invalid_certs(true) // the demo's certificate is self-signed
-        .redirect(reqwest::redirect::Policy::none())
-        .resolve(&host, address)
-        .timeout(Duration::from_secs(10))
-        .build()?;
-    // The name resolves to the listener's loopback port; the ALB itself sees the port of the URL.
-    let mut target = url.clone();
-    target
-        .set_port(Some(address.port()))
-        .ok()
-        .context("a URL with a port")?;
-    let response = client.get(target).header("host", &host).send().await?;
-
-    let status = response.status().as_u16();
-    let location = response
-        .headers()
-        .get("location")
-        .and_then(|l| l.to_str().ok())
-        .map(str::to_owned);
-    let echo: Option<Echo> = if status == 200 {
-        response.json().await.ok()
-    } else {
-        None
+    let line = Line::open(demo, url.clone(), port)?;
+    let (answered, pod) = match case.ask {
+        Ask::Get => line.get(None).await?,
+        Ask::GetWith(name, value) => line.get(Some((name, value))).await?,
+        Ask::Gets(times) => (line.count(times).await?, None),
+        Ask::Say(text) => (grpc::say(&line.client, line.target.clone(), text).await?, None),
     };
-    let answered = match (&echo, &location) {
-        (Some(echo), _) => format!("{status} {}", echo.app),
-        (None, Some(to)) => format!("{status} {to}"),
-        (None, None) => status.to_string(),
+    let path = match case.ask {
+        Ask::Say(_) => grpc::ECHO,
+        _ => url.path(),
     };
     let expected = case.expected.to_string();
     Ok(Answer {
-        request: format!("GET {}", case.url),
+        request: case.request(),
         why: case.why.to_owned(),
         as_expected: answered == expected,
-        by: decided_by(demo, &host, &url, port),
-        pod: echo.map(|e| e.pod),
+        by: decided_by(demo, &line.host, path, port),
+        pod,
         expected,
         answered,
     })
 }
 
+/// A client for one host of the ALB.
+struct Line {
+    client: reqwest::Client,
+    host: String,
+    /// The URL with the listener's loopback port; the ALB itself sees the port of the URL.
+    target: reqwest::Url,
+}
+
+impl Line {
+    fn open(demo: &Demo, url: reqwest::Url, port: u16) -> Result<Self> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let address = stack::listener(&demo.sim, &demo.load_balancer, port)
+            .with_context(|| format!("the ALB has no listener on port {port}"))?;
+        let client = reqwest::Client::builder()
+            .tls_danger_accept_invalid_certs(true) // the demo's certificate is self-signed
+            .redirect(reqwest::redirect::Policy::none())
+            .resolve(&host, address)
+            .timeout(Duration::from_secs(10))
+            .build()?;
+        let mut target = url;
+        target
+            .set_port(Some(address.port()))
+            .ok()
+            .context("a URL with a port")?;
+        Ok(Self { client, host, target })
+    }
+
+    /// One GET: status, and the application that answered or where the answer leads; and the server.
+    async fn get(&self, header: Option<(&str, &str)>) -> Result<(String, Option<String>)> {
+        let mut request = self.client.get(self.target.clone()).header("host", &self.host);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let location = response
+            .headers()
+            .get("location")
+            .and_then(|l| l.to_str().ok())
+            .map(str::to_owned);
+        let echo: Option<Echo> = if status == 200 {
+            response.json().await.ok()
+        } else {
+            None
+        };
+        Ok(match (echo, location) {
+            (Some(echo), _) => (format!("{status} {}", echo.app), Some(echo.pod)),
+            (None, Some(to)) => (format!("{status} {to}"), None),
+            (None, None) => (status.to_string(), None),
+        })
+    }
+
+    /// Many GETs: how many answers came from each application, the most frequent first; anything but 200 by its status.
+    async fn count(&self, times: usize) -> Result<String> {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for _ in 0..times {
+            let (answered, _) = self.get(None).await?;
+            let app = answered.strip_prefix("200 ").unwrap_or(&answered);
+            *counts.entry(app.to_owned()).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        let parts: Vec<_> = counts.iter().map(|(app, n)| format!("{n} × {app}")).collect();
+        Ok(parts.join(", "))
+    }
+}
+
 /// The rule that decided, from the ALB's own access log, and the Ingress field it came from.
-fn decided_by(demo: &Demo, host: &str, url: &reqwest::Url, port: u16) -> String {
+fn decided_by(demo: &Demo, host: &str, path: &str, port: u16) -> String {
     let log = demo.sim.access_log();
     let Some(entry) = log
         .iter()
         .rev()
-        .find(|e| e.host.split(':').next() == Some(host) && e.path == url.path() && e.listener_port == port)
+        .find(|e| e.host.split(':').next() == Some(host) && e.path == path && e.listener_port == port)
     else {
         return "not in the access log".into();
     };
@@ -242,46 +198,28 @@ fn decided_by(demo: &Demo, host: &str, url: &reqwest::Url, port: u16) -> String 
 
 /// Prints all answers; gives whether all were as expected.
 pub(crate) fn print(answers: &[Answer], format: Format) -> Result<bool> {
-    match format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(answers)?),
-        Format::Table => {
-            let mut rows = table(["", "request", "expected", "answered", "by", "because"]);
-            for answer in answers {
-                let mark = if answer.as_expected {
-                    paint("✓", AnsiColor::Green)
-                } else {
-                    paint("✗", AnsiColor::Red)
-                };
-                rows.add_row([
-                    &mark,
-                    &answer.request,
-                    &answer.expected,
-                    &answer.answered,
-                    &answer.by,
-                    &answer.why,
-                ]);
-            }
-            println!("\n{rows}");
-        }
+    let right = answers.iter().filter(|a| a.as_expected).count();
+    if format == Format::Json {
+        output::line(&serde_json::to_string_pretty(answers)?);
+        return Ok(right == answers.len());
     }
-    let wrong = answers.iter().filter(|a| !a.as_expected).count();
-    if format == Format::Table {
-        let text = format!(
-            "{} of {} answers as expected",
-            answers.len() - wrong,
-            answers.len()
-        );
-        println!(
-            "\n{}",
-            paint(
-                &text,
-                if wrong == 0 {
-                    AnsiColor::Green
-                } else {
-                    AnsiColor::Red
-                }
-            )
-        );
+    let mut rows = table(["", "request", "answer", "by", "because"]);
+    for answer in answers {
+        let (mark, told) = if answer.as_expected {
+            ("✓", answer.answered.clone())
+        } else {
+            ("✗", format!("{}, not {}", answer.answered, answer.expected))
+        };
+        let by = answer.by.replace(", ", "\n");
+        rows.add_row([mark, &answer.request, &told, &by, &answer.why]);
     }
-    Ok(wrong == 0)
+    let color = if right == answers.len() {
+        AnsiColor::Green
+    } else {
+        AnsiColor::Red
+    };
+    let text = format!("{right} of {} answers as expected", answers.len());
+    let rows = albctl::output::table_text(&rows);
+    output::line(&format!("\n{rows}\n{}", paint(&text, color)));
+    Ok(right == answers.len())
 }

@@ -1,44 +1,24 @@
-//! Kubernetes objects from YAML files.
+//! Kubernetes objects from YAML files, as `albctl` reads them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use albctl::Manifests;
+use anyhow::{Result, bail};
 use serde_json::Value;
 
-/// Reads all objects of the given files; a folder stands for its `.yaml` and `.yml` files in the order of their names.
+/// Reads all objects of the given files; a folder stands for its files in the order of their names.
 ///
 /// # Errors
-/// When a file can't be read or is not YAML.
+/// When a file can't be read or holds something that is no object.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<Value>> {
-    let mut objects = Vec::new();
-    for path in paths {
-        for file in files(path)? {
-            let text =
-                std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-            let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
-                .with_context(|| format!("{} is not a list of YAML documents", file.display()))?;
-            objects.extend(documents.into_iter().filter(|document| !document.is_null()));
-        }
+    let manifests = Manifests::read(paths, false)?;
+    if let Some(finding) = manifests.findings.first() {
+        bail!("{finding}");
     }
-    Ok(objects)
+    Ok(manifests.objects.iter().map(albctl::Object::to_value).collect())
 }
 
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// `apiVersion`, `kind`, namespace and name of an object, for people.
+/// Kind, namespace and name of an object, for people.
 pub fn title(object: &Value) -> String {
     let text = |path: &str| {
         object
@@ -48,9 +28,5 @@ pub fn title(object: &Value) -> String {
             .to_owned()
     };
     let (kind, namespace, name) = (text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
-    if namespace.is_empty() {
-        format!("{kind} {name}")
-    } else {
-        format!("{kind} {namespace}/{name}")
-    }
+    alb_model::ObjectRef::new(kind, namespace, name).to_string()
 }

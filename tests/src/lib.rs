@@ -3,6 +3,13 @@
 //! The Kubernetes API is a sandbox of its own for each test, or the cluster of `E2E_KUBECONFIG`: then the tests take
 //! turns, and each works in namespaces and with cluster-scoped objects of its own, which it removes at the end.
 
+pub mod course;
+pub mod prefill;
+pub mod probe;
+pub mod scenario;
+pub mod snapshot;
+pub mod traffic;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +19,7 @@ use std::time::Duration;
 
 use alb_api::Client as AlbClient;
 use alb_controller::Options;
+use alb_model::ListenerProtocol;
 use alb_sim::{AlbSim, CallRecord};
 use anyhow::{Context, Result, bail};
 use examples::backend::{Backend, Echo};
@@ -19,6 +27,7 @@ use examples::stack::{self, ControllerProcess, Kubernetes};
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
+use traffic::{Ask, Reply};
 
 /// How long anything may take. Generous, because CI machines are small; passing tests take a fraction.
 pub const LIMIT: Duration = Duration::from_mins(1);
@@ -88,11 +97,14 @@ impl Stack {
         };
         let kube = Client::try_from(kubernetes.config().await?)?;
         let sim = Arc::new(stack::start_alb(alb).await?);
-        let name = format!(
-            "e2e-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = match &kubernetes {
+            // Nobody else is there, and the same names make runs comparable.
+            Kubernetes::Sandbox(_) => "e2e".to_owned(),
+            Kubernetes::Cluster(_) => {
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                format!("e2e-{}-{number}", std::process::id())
+            }
+        };
         stack::apply(&kube, &[serde_json::to_value(albconfig_crd::crd())?]).await?;
         let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
         stack::apply(&kube, &[namespace]).await?;
@@ -157,6 +169,15 @@ impl Stack {
         stack::apply(&self.kube, &objects).await
     }
 
+    /// Applies objects; `$NAME` in any text stands for the test's own name.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn apply_values(&self, objects: &[Value]) -> Result<()> {
+        let text = serde_json::to_string(objects)?.replace("$NAME", &self.name);
+        stack::apply(&self.kube, &serde_json::from_str::<Vec<Value>>(&text)?).await
+    }
+
     /// The test's AlbConfig and IngressClass.
     ///
     /// # Errors
@@ -170,29 +191,68 @@ impl Stack {
     /// # Errors
     /// What the API server refuses.
     pub async fn application(&mut self, app: &str, addresses: &[&str]) -> Result<()> {
-        for address in addresses {
-            if !self.backends.contains_key(*address) {
-                let backend = Backend::start(app, address).await?;
-                let pod: SocketAddr = format!("{address}:8080").parse()?;
-                self.sim.map_address(pod, backend.address());
-                self.backends.insert((*address).to_owned(), backend);
+        self.service(app, &[("http", 80, 8080)], addresses).await
+    }
+
+    /// A Service with ports (name, port, target port) and servers, by address. A server that does not run yet is
+    /// started, one for each target port; it has the Service's name, with that of the port if there are several.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn service(&mut self, app: &str, ports: &[(&str, u16, u16)], addresses: &[&str]) -> Result<()> {
+        for (address, (port, _, target)) in addresses.iter().flat_map(|a| ports.iter().map(move |p| (a, p))) {
+            let pod = format!("{address}:{target}");
+            if !self.backends.contains_key(&pod) {
+                let name = match ports {
+                    [_] => app.to_owned(),
+                    _ => format!("{app}-{port}"),
+                };
+                let backend = Backend::start(&name, address).await?;
+                self.serve(&pod, backend)?;
             }
         }
+        self.endpoints(app, ports, addresses).await
+    }
+
+    /// Lets a server stand for a pod's address and port.
+    ///
+    /// # Errors
+    /// When that is no address.
+    pub fn serve(&mut self, pod: &str, backend: Backend) -> Result<()> {
+        self.sim
+            .map_address(pod.parse::<SocketAddr>()?, backend.address());
+        self.backends.insert(pod.to_owned(), backend);
+        Ok(())
+    }
+
+    /// A Service with its EndpointSlice; starts no servers.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn endpoints(&self, app: &str, ports: &[(&str, u16, u16)], addresses: &[&str]) -> Result<()> {
         let endpoints: Vec<_> = addresses
             .iter()
             .map(|a| json!({ "addresses": [a], "conditions": { "ready": true } }))
             .collect();
+        let service_ports: Vec<_> = ports
+            .iter()
+            .map(|(name, port, target)| json!({ "name": name, "port": port, "targetPort": target }))
+            .collect();
+        let slice_ports: Vec<_> = ports
+            .iter()
+            .map(|(name, _, target)| json!({ "name": name, "port": target, "protocol": "TCP" }))
+            .collect();
         let service = json!({
             "apiVersion": "v1", "kind": "Service",
             "metadata": { "name": app, "namespace": self.name },
-            "spec": { "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] },
+            "spec": { "ports": service_ports },
         });
         let slice = json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
             "metadata": {
                 "name": app, "namespace": self.name, "labels": { "kubernetes.io/service-name": app },
             },
-            "ports": [{ "name": "http", "port": 8080, "protocol": "TCP" }],
+            "ports": slice_ports,
             "endpoints": endpoints,
         });
         stack::apply(&self.kube, &[service, slice]).await
@@ -221,6 +281,51 @@ impl Stack {
     /// Id of the test's load balancer, once there is one.
     pub fn load_balancer(&self) -> Option<String> {
         stack::load_balancers(&self.sim).into_iter().next()
+    }
+
+    /// Sends a request through the ALB of this name. `None` while there is no such listener.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask_at(&self, load_balancer: &str, ask: &Ask) -> Result<Option<Reply>> {
+        match self.load_balancer_named(load_balancer) {
+            Some(id) => self.ask_on(&id, ask).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Id of the load balancer of this name, once there is one.
+    pub fn load_balancer_named(&self, name: &str) -> Option<String> {
+        let world = self.sim.world();
+        let mut all = world.load_balancers.iter();
+        all.find(|(_, gateway)| gateway.load_balancer.name == name)
+            .map(|(id, _)| id.clone())
+    }
+
+    /// Sends a request through the ALB with this id. `None` while there is no such listener.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn ask_on(&self, load_balancer_id: &str, ask: &Ask) -> Result<Option<Reply>> {
+        let protocol = if ask.tls {
+            ListenerProtocol::Https
+        } else {
+            ListenerProtocol::Http
+        };
+        match self.sim.listener_addr(load_balancer_id, ask.port, protocol) {
+            Some(socket) => traffic::send(socket, ask).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends a request through the test's ALB.
+    ///
+    /// # Errors
+    /// When there is no such listener, or no answer.
+    pub async fn ask(&self, ask: &Ask) -> Result<Reply> {
+        self.ask_at(&self.name, ask)
+            .await?
+            .with_context(|| format!("no listener on port {}", ask.port))
     }
 
     /// Sends a GET through the ALB. `None` while there is no such listener.
@@ -320,6 +425,12 @@ impl Stack {
         .await
     }
 
+    /// Whether a cluster-scoped object is this test's: it has the test's name, or that and a suffix.
+    fn owns(&self, name: &str) -> bool {
+        name.strip_prefix(&self.name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
     /// Removes what the test made in the cluster. A sandbox is just dropped.
     ///
     /// # Errors
@@ -327,6 +438,7 @@ impl Stack {
     pub async fn finish(mut self) -> Result<()> {
         use k8s_openapi::api::core::v1::Namespace;
         use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+        use kube::ResourceExt;
         use kube::api::{DeleteParams, ListParams};
 
         if matches!(self.kubernetes, Kubernetes::Cluster(_)) {
@@ -343,15 +455,24 @@ impl Stack {
             let namespaces = kube::Api::<Namespace>::all(self.kube.clone());
             gone(namespaces.delete(&self.name, &params).await.map(drop))?;
             let classes = kube::Api::<IngressClass>::all(self.kube.clone());
-            gone(classes.delete(&self.name, &params).await.map(drop))?;
             let albconfigs = kube::Api::<albconfig_crd::AlbConfig>::all(self.kube.clone());
-            gone(albconfigs.delete(&self.name, &params).await.map(drop))?;
+            for class in classes.list(&ListParams::default()).await? {
+                if self.owns(&class.name_any()) {
+                    gone(classes.delete(&class.name_any(), &params).await.map(drop))?;
+                }
+            }
+            for albconfig in albconfigs.list(&ListParams::default()).await? {
+                if self.owns(&albconfig.name_any()) {
+                    gone(albconfigs.delete(&albconfig.name_any(), &params).await.map(drop))?;
+                }
+            }
             // The controllers of other tests would take it for theirs; and only a controller lets it go.
             if self.controller.is_none() {
                 self.start_controller().await?;
             }
-            stack::until("the AlbConfig to go", LIMIT, || async {
-                Ok(albconfigs.get_opt(&self.name).await?.is_none().then_some(()))
+            stack::until("the AlbConfigs to go", LIMIT, || async {
+                let left = albconfigs.list(&ListParams::default()).await?;
+                Ok((!left.iter().any(|left| self.owns(&left.name_any()))).then_some(()))
             })
             .await?;
         }

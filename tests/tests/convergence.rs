@@ -64,7 +64,7 @@ fn names(state: &Value, kind: &str, name: &str) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_any_call_it_converges_and_creates_nothing_twice() -> Result<()> {
+async fn killed_on_its_way_it_converges_and_creates_nothing_twice() -> Result<()> {
     // How many calls an undisturbed run makes.
     let total = {
         let mut stack = Stack::start().await?;
@@ -76,9 +76,10 @@ async fn killed_at_any_call_it_converges_and_creates_nothing_twice() -> Result<(
         stack.finish().await?;
         total
     };
-    println!("an undisturbed run makes {total} calls; the controller is killed after each of them");
+    // A few moments, for a real cluster's sake: every call is cut in `crash.rs`, which needs the sandbox.
+    println!("an undisturbed run makes {total} calls; the controller is killed after some of them");
 
-    for cut in 1..=total {
+    for cut in (1..=total).step_by(total.div_ceil(4)) {
         let mut stack = Stack::start().await?;
         stack.application("app", &["10.0.1.1"]).await?;
         stack.ingress("app", "app.example.com", &[("/", "app")]).await?;

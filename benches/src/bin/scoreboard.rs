@@ -1,9 +1,9 @@
 //! Prints the scoreboard: ours, a naive baseline, the best-known alternative, the limit, the ratios, all in one run.
 
 use benches::{
-    plan,
+    convergence, plan,
     report::{Section, table},
-    scheduler,
+    scheduler, translate,
 };
 use clap::{Parser, ValueEnum};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -23,6 +23,16 @@ const SECTIONS: &[Section] = &[
         name: "plan",
         title: "Planner (alb-plan)",
         run: plan::rows,
+    },
+    Section {
+        name: "translate",
+        title: "Translation (ingress-translate)",
+        run: translate::rows,
+    },
+    Section {
+        name: "convergence",
+        title: "Convergence (the whole controller)",
+        run: convergence::rows,
     },
 ];
 

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::pin::pin;
 
-use albconfig_crd::AlbConfig;
+use albconfig_crd::Reading;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -26,7 +26,8 @@ pub(crate) enum Change {
     Service(Event<Service>),
     EndpointSlice(Event<EndpointSlice>),
     Secret(Event<Secret>),
-    AlbConfig(Event<AlbConfig>),
+    /// Of a type that can always be read: a malformed AlbConfig must not stall the watch.
+    AlbConfig(Event<Reading>),
 }
 
 /// How many watch events may wait for the index before the watches are slowed down.

@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod account;
 pub mod cloud;
 mod controller;
 mod error;

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use alb_api::{Client, Credentials, Sensitive, StaticCredentials, alb};
-use alb_controller::cloud::{CertificateSource, ExecError, Pem, SourceError, execute, observe};
+use alb_api::{Client, Credentials, ErrorClass, Sensitive, StaticCredentials, alb};
+use alb_controller::cloud::{
+    CertificateSource, ExecError, Execution, Pem, SourceError, Unfinished, execute, observe,
+};
 use alb_model::{
     Acl, AclBinding, AclType, Action, Certificate, CertificateKey, CertificateRef, Condition, Edition,
-    Gateway, Listener, ListenerProtocol, LoadBalancer, ObjectRef, Outcome, Request, Rule, Scheme, Server,
-    ServerGroup, ServerGroupKey, ServerGroupRef, ServerGroupType, ServerType, Target, ZoneMapping,
+    Gateway, Listener, ListenerProtocol, LoadBalancer, ObjectRef, Origin, Outcome, Request, Rule, Scheme,
+    Server, ServerGroup, ServerGroupKey, ServerGroupRef, ServerGroupType, ServerType, Target, ZoneMapping,
 };
 use alb_plan::{Observed, Options, Ownership, Plan, Step, plan, plan_delete};
 use alb_sim::{
@@ -264,21 +266,25 @@ fn planned(observed: &Observed, wish: &Wish) -> (Plan, Gateway) {
     }
 }
 
-async fn converge(client: &Client, certificates: &Certificates, wish: &Wish) -> Result<usize, ExecError> {
+async fn converge(
+    client: &Client,
+    certificates: &Certificates,
+    wish: &Wish,
+) -> Result<Execution, Unfinished> {
     let mut observed = observe(client, &ownership(), None).await?;
-    let (plan, desired) = planned(&observed, wish);
+    advance(client, certificates, wish, &mut observed).await
+}
+
+/// One plan from what is known; what is known follows.
+async fn advance(
+    client: &Client,
+    certificates: &Certificates,
+    wish: &Wish,
+    observed: &mut Observed,
+) -> Result<Execution, Unfinished> {
+    let (plan, desired) = planned(observed, wish);
     let cancel = CancellationToken::new();
-    execute(
-        client,
-        &plan,
-        &desired,
-        &mut observed,
-        certificates,
-        POLL,
-        &cancel,
-    )
-    .await?;
-    Ok(plan.steps.len())
+    execute(client, &plan, &desired, observed, certificates, POLL, &cancel).await
 }
 
 type MakeFault = fn() -> Fault;
@@ -541,14 +547,12 @@ async fn a_refused_rule_costs_only_itself() {
     let client = client(&sim);
     let mut wanted = shop();
     // A path with a character that ALB refuses.
-    wanted.listeners[0]
-        .rules
-        .insert(0, rule("shop.example.com", "/bad%path", "shop"));
-    let error = converge(&client, &certificates, &Some(wanted)).await.unwrap_err();
-    let ExecError::Refused(refused) = &error else {
-        panic!("{error}")
-    };
-    assert_eq!(refused.len(), 1, "{error}");
+    let mut bad = rule("shop.example.com", "/bad%path", "shop");
+    bad.origins.push(origin("bad"));
+    wanted.listeners[0].rules.insert(0, bad);
+    let done = converge(&client, &certificates, &Some(wanted)).await.unwrap();
+    assert_eq!(done.refused.len(), 1, "{done:?}");
+    assert_eq!(done.refused[0].origins, [origin("bad")]);
     let world = sim.world();
     let there = world.load_balancers.values().next().unwrap();
     assert_eq!(there.listeners[0].rules.len(), 3);
@@ -556,25 +560,95 @@ async fn a_refused_rule_costs_only_itself() {
     sim.shutdown().await;
 }
 
+fn origin(ingress: &str) -> Origin {
+    Origin {
+        object: ObjectRef::new("Ingress", "default", ingress),
+        field: "spec.rules[0]".into(),
+    }
+}
+
 #[tokio::test]
-async fn a_quota_is_reported_and_not_retried() {
+async fn a_quota_is_reported_with_the_objects_it_hurts_and_not_retried() {
     let certificates = Certificates::new();
     let sim = start().await;
     let client = client(&sim);
     arrive(&client, &certificates, &Some(shop())).await;
     sim.inject(
-        Fault::error(400, "QuotaExceeded.RulesNum")
+        Fault::error(400, "QuotaExceeded.LoadBalancerRulesNum")
             .on("CreateRules")
             .forever(),
     );
     let mut wanted = shop();
+    let mut late = rule("late.example.com", "/*", "shop");
+    late.origins.push(origin("late"));
+    wanted.listeners[0].rules.push(late);
+    sim.clear_calls();
+    let stopped = converge(&client, &certificates, &Some(wanted)).await.unwrap_err();
+    assert_eq!(stopped.error.class(), Some(ErrorClass::Quota));
+    assert_eq!(stopped.missing, BTreeSet::from([origin("late").object]));
+    assert_eq!(stopped.too_many_rules, Some(1));
+    assert_eq!(sim.calls().iter().filter(|c| c.is_write()).count(), 1);
+    sim.shutdown().await;
+}
+
+/// After every failure that leaves no doubt, what is known goes on from there: nothing is read again, nothing made twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_after_a_failure_is_what_there_is() {
+    let certificates = Certificates::new();
+    let mut known = 0;
+    for (name, from, wish) in scenarios() {
+        let writes = writes(&certificates, &from, &wish).await;
+        known += writes.len();
+        let (certificates, from, wish) = (&certificates, &from, &wish);
+        stream::iter(writes)
+            .for_each_concurrent(6, |(operation, nth)| async move {
+                let what = format!("{name}, {operation} {nth}");
+                let fault = Fault::error(400, "Throttling.User").on(operation).skip(nth);
+                go_on(certificates, from, wish, fault, &what).await;
+            })
+            .await;
+    }
+    println!("{known} calls refused once, and gone on from what was known");
+}
+
+async fn go_on(certificates: &Certificates, from: &Wish, wish: &Wish, throttled: Fault, what: &str) {
+    let sim = start().await;
+    let client = client(&sim);
+    arrive(&client, certificates, from).await;
+    sim.inject(throttled);
+    let mut observed = observe(&client, &ownership(), None).await.unwrap();
+    let stopped = advance(&client, certificates, wish, &mut observed).await;
+    let Err(stopped) = stopped else {
+        panic!("{what}: throttling is for the scheduler to hear of")
+    };
+    let class = stopped.error.class();
+    assert!(
+        matches!(class, Some(ErrorClass::Throttled { .. })),
+        "{what}: {stopped}"
+    );
+    assert!(stopped.is_known, "{what}: {stopped}");
+    let read = observe(&client, &ownership(), None).await.unwrap();
+    let rest = |observed| planned(observed, wish).0.steps;
+    assert_eq!(rest(&observed), rest(&read), "{what}");
+    advance(&client, certificates, wish, &mut observed).await.unwrap();
+    assert_arrived(&sim, &client, wish, what).await;
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_doubt_even_if_the_next_one_is_a_refusal() {
+    let certificates = Certificates::new();
+    let sim = start().await;
+    let client = client(&sim);
+    arrive(&client, &certificates, &Some(shop())).await;
+    sim.inject(Fault::lost_response().on("CreateRules"));
+    sim.inject(Fault::error(400, "Throttling.User").on("CreateRules").skip(1));
+    let mut wanted = shop();
     wanted.listeners[0]
         .rules
         .push(rule("late.example.com", "/*", "shop"));
-    sim.clear_calls();
-    let error = converge(&client, &certificates, &Some(wanted)).await.unwrap_err();
-    assert_eq!(error.class(), Some(alb_api::ErrorClass::Quota));
-    assert_eq!(sim.calls().iter().filter(|c| c.is_write()).count(), 1);
+    let stopped = converge(&client, &certificates, &Some(wanted)).await.unwrap_err();
+    assert!(!stopped.is_known, "{stopped}");
     sim.shutdown().await;
 }
 
@@ -612,7 +686,8 @@ async fn a_plan_that_the_world_has_overtaken_stops() {
     )
     .await
     .unwrap_err();
-    assert!(matches!(error, ExecError::Stale { .. }), "{error}");
+    assert!(matches!(*error.error, ExecError::Stale { .. }), "{error}");
+    assert!(!error.is_known);
     arrive(&client, &certificates, &wish).await;
     assert_arrived(&sim, &client, &wish, "overtaken").await;
     sim.shutdown().await;
@@ -639,7 +714,10 @@ async fn nothing_starts_after_cancellation() {
     )
     .await
     .unwrap_err();
-    assert!(matches!(error, ExecError::Cancelled { done: 0, .. }), "{error}");
+    assert!(
+        matches!(*error.error, ExecError::Cancelled { done: 0, .. }),
+        "{error}"
+    );
     assert!(sim.calls().is_empty());
     sim.shutdown().await;
 }

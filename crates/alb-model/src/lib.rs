@@ -72,8 +72,9 @@ pub use listener::{
     ListenerProtocol, QuicConfig, XForwardedFor,
 };
 pub use route::{
-    Decision, HeaderEdit, HeaderValue, ListenerRouter, Outcome, PathPattern, Request, RequestEdits,
-    ResponseDecision, Router, Scheme, SystemValue, WildcardPattern, route,
+    Decision, Explanation, HeaderEdit, HeaderValue, ListenerRouter, Outcome, PathPattern, Request,
+    RequestEdits, ResponseDecision, Router, Scheme, SystemValue, Trial, Unmet, WildcardPattern, explain,
+    route,
 };
 pub use rule::{Direction, Origin, Rule};
 pub use server_group::{

@@ -54,7 +54,7 @@ pub struct Listener {
     pub x_forwarded_for: XForwardedFor,
     /// Access control; `None` is open to all.
     pub acl: Option<AclBinding>,
-    /// Access log details; `None` leaves them as they are.
+    /// Access log details, where the load balancer has an access log; `None` is off.
     pub log: Option<ListenerLog>,
     /// Tags; they can be given only at creation.
     pub tags: BTreeMap<String, String>,

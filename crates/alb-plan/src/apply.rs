@@ -27,7 +27,11 @@ impl Observed {
                 });
             }
             StepOp::DeleteLoadBalancer => {
-                self.load_balancer = None;
+                let gone = self.load_balancer.take();
+                let gone = gone.as_ref().map(ObservedLoadBalancer::id);
+                for group in self.server_groups.values_mut() {
+                    group.used_by.retain(|id| Some(id.as_str()) != gone);
+                }
                 self.listeners.clear();
             }
             StepOp::Tag { target, tags } => {

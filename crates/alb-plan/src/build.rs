@@ -125,7 +125,12 @@ impl Builder<'_> {
             StepOp::UpdateAddressType { address_type, zones } => alb::UpdateLoadBalancerAddressTypeConfig {
                 load_balancer_id: self.load_balancer()?,
                 address_type: address_type.as_str().to_owned(),
-                zone_mappings: zones.iter().map(zone_to_api).collect(),
+                // A zone in this call needs an elastic IP; without one ALB keeps or chooses the address.
+                zone_mappings: zones
+                    .iter()
+                    .filter(|zone| zone.allocation_id.is_some())
+                    .map(zone_to_api)
+                    .collect(),
                 ..Default::default()
             }
             .into(),

@@ -1,7 +1,13 @@
 //! From the API's answers to [`crate::Observed`]: each function reads one answer, whoever made the call.
 
+#[cfg(feature = "client")]
+mod client;
+
 use alb_api::{alb, cas};
 use alb_model::Server;
+
+#[cfg(feature = "client")]
+pub use client::{gateway, load_balancer_by_id, uploaded_certificates};
 
 use crate::convert::{listener, rule, server_group, tag_map};
 use crate::observed::{

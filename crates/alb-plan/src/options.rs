@@ -16,6 +16,9 @@ pub struct Limits {
     /// edition, or as many as it holds now if those are more, which proves that the quota was raised. Set it to use more
     /// of a raised quota than is in use.
     pub rules: Option<usize>,
+    /// Certificates a load balancer may have beside the default one of each listener. `None` is the default quota of its
+    /// edition.
+    pub certificates: Option<usize>,
     /// Rules in one call of CreateRules or UpdateRulesAttribute: 10 (the open-source controller sends 9).
     pub rules_per_write: usize,
     /// Ids in one call of DeleteRules: 100 by current documentation, 10 by older.
@@ -32,6 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             rules: None,
+            certificates: None,
             rules_per_write: limits::RULES_PER_CALL,
             rules_per_delete: limits::RULE_IDS_PER_DELETE,
             servers_per_call: SERVERS_PER_CALL,
@@ -57,6 +61,16 @@ pub struct Options {
     /// Listeners, by (port, protocol), that the wanted gateway does not describe although they are wanted: what to make
     /// of them is not known now. They, their rules, and the server groups these refer to stay as they are.
     pub held: BTreeSet<(u16, ListenerProtocol)>,
+    /// The attributes of the load balancer are not to be trusted: one that is there keeps its own, and none is created.
+    pub frozen_load_balancer: bool,
+    /// Listeners whose attributes are not to be trusted: one that is there keeps its own while its rules follow, and none
+    /// is created.
+    pub frozen_listeners: BTreeSet<(u16, ListenerProtocol)>,
+    /// Keys of tags that the load balancer was given earlier: those that are not wanted any more are taken off. Tags that
+    /// others gave it stay.
+    pub former_tags: BTreeSet<String>,
+    /// Ids of certificates that something else in the same cluster still names; they are not deleted.
+    pub certificates_in_use: BTreeSet<String>,
     /// Region, such as `cn-hangzhou`; empty is that of the load balancer that is there.
     pub region: String,
     /// Region suffix of certificate ids: `cn-hangzhou` on the China site, `ap-southeast-1` on the international one.

@@ -14,6 +14,9 @@ pub const CLUSTER_TAG: &str = "ack.aliyun.com";
 pub const ALBCONFIG_TAG: &str = "ingress.k8s.alibaba/albconfig";
 /// Tag that says what the resource is for.
 pub const RESOURCE_TAG: &str = "ingress.k8s.alibaba/resource";
+/// Tag on a load balancer that was there before and is only used: it is released, never deleted, even when its AlbConfig
+/// does not name it any more. The other controllers do not know this tag.
+pub const REUSED_TAG: &str = "ingress.k8s.alibaba/reused";
 /// Value of [`RESOURCE_TAG`] on a load balancer.
 pub const LOAD_BALANCER_RESOURCE: &str = "ApplicationLoadBalancer";
 /// What the descriptions of listeners made by an ALB ingress controller start with.

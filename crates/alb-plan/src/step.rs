@@ -39,6 +39,9 @@ pub struct Step {
     pub op: StepOp,
     /// Steps that have to be complete before; all of them stand earlier in the plan.
     pub waits_for: Vec<StepId>,
+    /// Those of [`Step::waits_for`] that need not succeed: they only come first, for the API changes a resource by one call
+    /// at a time. That an attribute cannot be set keeps no rule from being changed.
+    pub may_fail: Vec<StepId>,
     /// Whether every request is answered as before or as after, at all times. False steps are the last resort at a
     /// full rule quota, or an exchange the API knows no smooth way for; a diagnostic says which.
     pub hitless: bool,
@@ -381,6 +384,32 @@ impl StepOp {
             | Self::DeleteRules { listener: key, .. } => listener(key),
             _ => "load balancer".to_owned(),
         }
+    }
+
+    /// Whether nothing later builds on it: if it fails, what comes after it on the same resource is done all the same.
+    /// Putting access control in force is not of that kind, for a listener that should be guarded must not serve rules.
+    pub(crate) fn is_aside(&self) -> bool {
+        matches!(
+            self,
+            Self::UpdateLoadBalancer(_)
+                | Self::UpdateEdition(_)
+                | Self::UpdateZones(_)
+                | Self::UpdateAddressType { .. }
+                | Self::SetIpv6Internet(_)
+                | Self::SetAccessLog(_)
+                | Self::AttachBandwidthPackage(_)
+                | Self::DetachBandwidthPackage(_)
+                | Self::JoinSecurityGroups(_)
+                | Self::LeaveSecurityGroups(_)
+                | Self::Tag { .. }
+                | Self::Untag { .. }
+                | Self::MoveResourceGroup { .. }
+                | Self::UpdateListener { .. }
+                | Self::UpdateListenerLog { .. }
+                | Self::AssociateCertificates { .. }
+                | Self::DissociateCertificates { .. }
+                | Self::DissociateAcls { .. }
+        )
     }
 
     /// When it is complete, by what the API answers (`DeleteServerGroup` and others name a job).

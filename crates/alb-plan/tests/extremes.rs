@@ -204,6 +204,7 @@ fn limits_of_nothing_are_reported_not_exceeded() {
     let mut options = options();
     options.limits = Limits {
         rules: Some(0),
+        certificates: Some(0),
         rules_per_write: 0,
         rules_per_delete: 0,
         servers_per_call: 0,

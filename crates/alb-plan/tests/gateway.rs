@@ -15,9 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
     Action, BackendProtocol, CertificateKey, Gateway, HealthCheck, Listener, ListenerProtocol, ObjectRef,
-    QuicConfig, ServerGroupKey, ServerGroupRef, Sticky,
+    QuicConfig, Rule, ServerGroupKey, ServerGroupRef, Sticky,
 };
-use alb_plan::{Observed, Ownership, Plan, ServerStep, Step, StepOp, plan, plan_delete};
+use alb_plan::{
+    Observed, ObservedRule, Options, Ownership, Plan, ServerStep, Step, StepOp, plan, plan_delete,
+};
 use common::shop::{certificate, managed, rule, shop};
 use common::{Chance, Cloud, any_order, options};
 
@@ -368,6 +370,29 @@ fn a_group_whose_servers_are_missing_gets_them_before_rules_use_it() {
         adds, 3,
         "the group that was made before the cut, and no other that is filled"
     );
+}
+
+#[test]
+fn a_listener_of_ours_that_stays_for_a_foreign_rule_keeps_the_group_it_falls_back_to() {
+    let (mut observed, mut cloud) = made(&shop());
+    observed.listeners[0].rules.push(ObservedRule {
+        rule: Rule {
+            id: Some("rule-theirs".into()),
+            name: "by-hand".into(),
+            priority: Some(9_999),
+            ..Rule::default()
+        },
+        status: "Available".into(),
+    });
+    let default = observed.listeners[0].attributes.default_group.to_string();
+    let options = Options {
+        reused: true,
+        ..options()
+    };
+    cloud.run(&plan_delete(&observed, &options), &mut observed, usize::MAX);
+    let left: Vec<&String> = observed.server_groups.keys().collect();
+    assert_eq!(left, [&default], "the listener falls back to it");
+    assert_eq!(observed.listeners.len(), 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Looking inside and steering: the endpoints under `/sim/`, without authentication.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alb_model::ListenerProtocol;
@@ -17,7 +17,7 @@ use crate::data_plane::{AccessLogEntry, HealthSnapshot};
 use crate::faults::Fault;
 use crate::ops;
 use crate::record::CallRecord;
-use crate::server::Shared;
+use crate::server::{Shared, check_ca_certificate};
 use crate::state::{Listener, Store};
 
 /// Routes of the API and of the admin endpoints.
@@ -31,6 +31,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/sim/calls", get(calls).delete(clear_calls))
         .route("/sim/faults", get(faults).post(inject).delete(clear_faults))
         .route("/sim/addresses", get(addresses).put(set_addresses))
+        .route(
+            "/sim/ca-certificates",
+            get(ca_certificates).put(set_ca_certificates),
+        )
         .route("/sim/quotas", get(quotas).put(set_quotas))
         .route("/sim/health", get(health))
         .route("/sim/access-log", get(access_log))
@@ -42,7 +46,7 @@ type Shares = State<Arc<Shared>>;
 
 async fn unknown() -> (StatusCode, Json<Value>) {
     let hint = "The API is at /; the simulator's own endpoints are /sim/state, /sim/calls, /sim/faults, \
-                /sim/addresses, /sim/quotas, /sim/health and /sim/access-log.";
+                /sim/addresses, /sim/ca-certificates, /sim/quotas, /sim/health and /sim/access-log.";
     (
         StatusCode::NOT_FOUND,
         Json(json!({ "Code": "InvalidPath", "Message": hint })),
@@ -90,6 +94,27 @@ async fn addresses(State(shared): Shares) -> Json<AddressEntries> {
 async fn set_addresses(State(shared): Shares, Json(entries): Json<AddressEntries>) -> Json<AddressEntries> {
     shared.addresses.replace(entries);
     Json(shared.addresses.entries())
+}
+
+/// Id to PEM.
+async fn ca_certificates(State(shared): Shares) -> Json<BTreeMap<String, String>> {
+    let (known, _) = shared.with_store(|store| store.ca_certificates().clone());
+    Json(known.into_iter().map(|(id, pem)| (id, pem.to_string())).collect())
+}
+
+async fn set_ca_certificates(
+    State(shared): Shares,
+    Json(all): Json<BTreeMap<String, String>>,
+) -> Result<StatusCode, (StatusCode, Json<Value>)> {
+    for (id, pem) in &all {
+        check_ca_certificate(id, pem).map_err(|error| {
+            let told = json!({ "Code": "InvalidCaCertificate", "Message": error.to_string() });
+            (StatusCode::BAD_REQUEST, Json(told))
+        })?;
+    }
+    let all = all.into_iter().map(|(id, pem)| (id, pem.into())).collect();
+    shared.with_store(|store| store.change_ca_certificates(|known| *known = all));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn quotas(State(shared): Shares) -> Json<Quotas> {

@@ -1,6 +1,6 @@
 //! How a simulator is set up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Config {
     pub vpcs: Vec<Vpc>,
     /// vSwitches that exist.
     pub vswitches: Vec<VSwitch>,
+    /// Ids of the custom TLS policies that exist (`scp-…`); the calls that make them are not modelled.
+    pub security_policies: BTreeSet<String>,
     /// How long jobs take.
     pub job_latency: JobLatency,
     /// How long the API thinks before it answers any call.
@@ -44,6 +46,9 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// Limits on how much may exist.
     pub quotas: Quotas,
+    /// Whether rules may name hosts without a dot. ALB's documentation refuses them, and so does the simulator unless
+    /// told otherwise; the Kubernetes Ingress conformance suite uses them.
+    pub hosts_without_dot: bool,
     /// Where the data plane dials servers.
     pub addresses: AddressEntries,
     /// Address of servers that were added by id alone (ECS instances): server id to address.
@@ -70,11 +75,13 @@ impl Default for Config {
                 VSwitch::new("vsw-sim-a", "cn-hangzhou-h", "vpc-sim"),
                 VSwitch::new("vsw-sim-b", "cn-hangzhou-i", "vpc-sim"),
             ],
+            security_policies: BTreeSet::new(),
             job_latency: JobLatency::uniform(Duration::from_millis(20)),
             call_latency: Duration::ZERO,
             job_visible_after: Duration::ZERO,
             throttle: None,
             quotas: Quotas::default(),
+            hosts_without_dot: false,
             addresses: AddressEntries::default(),
             instances: BTreeMap::new(),
             seed: 0,

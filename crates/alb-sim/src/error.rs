@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// Why a simulator did not start.
+/// Why a simulator did not start, or did not take what it was given.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,6 +19,14 @@ pub enum Error {
         address: SocketAddr,
         /// What the operating system says.
         source: std::io::Error,
+    },
+    /// A CA certificate is none.
+    #[error("CA certificate {id}: {message}; give one or more CERTIFICATE blocks in PEM")]
+    CaCertificate {
+        /// Its id.
+        id: String,
+        /// What is wrong.
+        message: String,
     },
     /// The configuration contradicts itself.
     #[error("config field {field}: {message}")]

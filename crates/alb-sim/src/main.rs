@@ -60,6 +60,9 @@ struct Args {
     /// Dial a server a.b.c.d:port at 127.b.c.d:port unless PUT /sim/addresses says otherwise.
     #[arg(long)]
     loopback_octets: bool,
+    /// Accept hosts without a dot in rules, which ALB's documentation refuses.
+    #[arg(long)]
+    hosts_without_dot: bool,
     /// Seed of resource ids: the same seed and the same calls give the same ids.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -78,6 +81,7 @@ impl Args {
             allow_non_loopback: self.allow_non_loopback,
             access_keys: vec![AccessKey::new(&self.access_key_id, &self.access_key_secret)],
             region: self.region.clone(),
+            hosts_without_dot: self.hosts_without_dot,
             seed: self.seed,
             ..Config::default()
         };

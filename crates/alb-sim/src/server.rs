@@ -163,6 +163,13 @@ impl AlbSim {
         let addresses = Arc::new(AddressMap::new(config.addresses.clone()));
         let (world, follower) = watch::channel(Arc::new(World::default()));
         let data_plane = DataPlane::start(follower, Arc::clone(&addresses), config.data_plane_bind);
+        let mut store = Store::new(
+            config.seed,
+            config.quotas.clone(),
+            config.instances.clone(),
+            config.history,
+        );
+        store.security_policies.clone_from(&config.security_policies);
         let shared = Arc::new(Shared {
             address,
             addresses,
@@ -171,12 +178,7 @@ impl AlbSim {
             throttler: Throttler::new(config.throttle.clone()),
             tokens: Tokens::new(config.history),
             records: Records::new(config.history),
-            store: Mutex::new(Store::new(
-                config.seed,
-                config.quotas.clone(),
-                config.instances.clone(),
-                config.history,
-            )),
+            store: Mutex::new(store),
             // Apart from the resources' ids, which then do not depend on how often something is read.
             request_ids: Mutex::new(Ids::new(!config.seed)),
             world,
@@ -266,6 +268,19 @@ impl AlbSim {
         &self.shared.addresses
     }
 
+    /// Makes the material of a CA certificate known, so that listeners with `CaEnabled` that name it can verify their
+    /// clients. In the cloud such certificates come from a certificate service that the simulator does not have.
+    ///
+    /// # Errors
+    /// [`Error::CaCertificate`] when it is no PEM certificate.
+    pub fn set_ca_certificate(&self, id: impl Into<String>, pem: &str) -> Result<(), Error> {
+        let id = id.into();
+        check_ca_certificate(&id, pem)?;
+        self.shared
+            .with_store(|store| store.change_ca_certificates(|all| drop(all.insert(id, pem.into()))));
+        Ok(())
+    }
+
     /// The quotas that hold now.
     pub fn quotas(&self) -> Quotas {
         lock(&self.shared.store).quotas.clone()
@@ -298,6 +313,14 @@ impl Drop for AlbSim {
         self.stop.cancel();
         lock(&self.shared.data_plane).take();
     }
+}
+
+pub(crate) fn check_ca_certificate(id: &str, pem: &str) -> Result<(), Error> {
+    let wrong = |error: rustls::Error| Error::CaCertificate {
+        id: id.to_owned(),
+        message: error.to_string(),
+    };
+    crate::data_plane::trust_anchors(pem).map(drop).map_err(wrong)
 }
 
 fn check(config: &Config) -> Result<(), Error> {

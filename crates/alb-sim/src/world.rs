@@ -27,6 +27,9 @@ pub struct World {
     pub load_balancers: BTreeMap<String, Arc<Gateway>>,
     /// Certificate id with region suffix (`123-cn-hangzhou`) to its material.
     pub certificates: BTreeMap<String, Arc<CertificatePem>>,
+    /// CA certificate id to its PEM, for listeners that verify their clients ([`alb_model::Listener::ca_certificates`]).
+    /// A listener none of whose CAs is here cannot accept anybody.
+    pub ca_certificates: BTreeMap<String, Arc<str>>,
     /// Grows by one with every publication.
     pub version: u64,
 }

@@ -29,7 +29,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod fields;
 mod listener;
+mod read;
 mod schema;
 mod spec;
 mod status;
@@ -38,10 +40,12 @@ mod validate;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
+pub use fields::{FIELDS, FieldInfo, Update, field, reference};
 pub use listener::{
     AScript, AScriptAttribute, AccessLogTracing, AclConfig, CertificateSpec, DefaultCertificate,
     ListenerLogConfig, ListenerSpec, QuicConfig, XForwardedForConfig,
 };
+pub use read::Reading;
 pub use spec::{
     AccessLogConfig, AlbConfig, AlbConfigSpec, BillingConfig, LoadBalancerSpec, ModificationProtectionConfig,
     Tag, ZoneMapping,
@@ -50,7 +54,7 @@ pub use status::{
     AlbConfigStatus, CertificateStatus, Condition, ConditionStatus, ListenerStatus, LoadBalancerStatus,
     condition_type,
 };
-pub use validate::{FieldError, validate};
+pub use validate::{FieldError, validate, without_effect};
 
 /// Finalizer on an AlbConfig: keeps it until its ALB is deleted or, when it was reused, released.
 pub const FINALIZER: &str = "ingress.k8s.alibaba/resources";

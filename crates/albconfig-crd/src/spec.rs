@@ -49,10 +49,11 @@ pub struct LoadBalancerSpec {
     /// Internet: public addresses. Intranet: reachable inside the VPC only.
     #[schemars(extend("enum" = ["Internet", "Intranet"]))]
     pub address_type: String,
-    /// Dynamic: addresses grow with traffic. Fixed: one fixed address in each zone. ALBs upgraded or created after
-    /// 2025-02-25 ignore it.
+    /// Dynamic: addresses grow with traffic. Fixed: one fixed address in each zone. Unset: Dynamic. ALBs upgraded or
+    /// created after 2025-02-25 ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["Dynamic", "Fixed"]))]
-    pub address_allocated_mode: String,
+    pub address_allocated_mode: Option<String>,
     /// IP version of the front side; fixed at creation.
     #[schemars(extend("enum" = ["IPv4", "DualStack"]))]
     pub address_ip_version: String,
@@ -107,7 +108,7 @@ impl Default for LoadBalancerSpec {
             id: None,
             name: None,
             address_type: "Internet".into(),
-            address_allocated_mode: "Dynamic".into(),
+            address_allocated_mode: None,
             address_ip_version: "IPv4".into(),
             ipv6_address_type: None,
             resource_group_id: None,
@@ -166,7 +167,8 @@ pub struct BillingConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["PostPay"]))]
     pub pay_type: Option<String>,
-    /// Shared bandwidth package (cbwp-...) of a public ALB. It can be attached and exchanged, not detached.
+    /// Shared bandwidth package (cbwp-...) of a public ALB. It can be attached and exchanged; taken off here it stays
+    /// attached.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^(cbwp-[0-9A-Za-z-]+)?$"))]
     pub band_width_package_id: Option<String>,

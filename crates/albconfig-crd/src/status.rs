@@ -64,6 +64,8 @@ pub struct LoadBalancerStatus {
     /// Listeners, sorted by port and protocol.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<ListenerStatus>,
+    /// Keys of the tags that spec.config.tags gave the ALB, so that one that is taken off there is taken off the ALB.
+    pub tag_keys: Vec<String>,
 }
 
 /// A listener as observed.

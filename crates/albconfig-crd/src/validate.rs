@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::{AlbConfig, ListenerSpec, LoadBalancerSpec, Tag};
+use crate::{AlbConfig, ListenerSpec, LoadBalancerSpec, Tag, XForwardedForConfig};
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,10 @@ impl std::error::Error for FieldError {}
 ///
 /// An HTTPS listener without certificates is valid: they may come from Secrets of Ingresses or from discovery.
 pub fn validate(albconfig: &AlbConfig) -> Vec<FieldError> {
-    let mut check = Check { errors: Vec::new() };
+    let mut check = Check {
+        errors: Vec::new(),
+        acls: BTreeMap::new(),
+    };
     check.name(albconfig.metadata.name.as_deref().unwrap_or_default());
     check.load_balancer(&albconfig.spec.config);
     let mut seen = BTreeMap::new();
@@ -64,8 +67,86 @@ pub fn validate(albconfig: &AlbConfig) -> Vec<FieldError> {
     check.errors
 }
 
+/// Fields that are written and have no effect, with the reason and what to do; the AlbConfig is valid all the same.
+pub fn without_effect(albconfig: &AlbConfig) -> Vec<FieldError> {
+    let mut found = Vec::new();
+    let mut tell = |path: String, message: &str| {
+        found.push(FieldError {
+            path,
+            message: message.to_owned(),
+        });
+    };
+    let config = &albconfig.spec.config;
+    let billing = config.billing_config.as_ref();
+    for (field, written) in [
+        (
+            "internetBandwidth",
+            billing.is_some_and(|b| b.internet_bandwidth.is_some()),
+        ),
+        (
+            "internetChargeType",
+            billing.is_some_and(|b| b.internet_charge_type.is_some()),
+        ),
+    ] {
+        if written {
+            let message = "is reserved and has no effect; use bandWidthPackageId, or remove it";
+            tell(format!("spec.config.billingConfig.{field}"), message);
+        }
+    }
+    if config.id.as_deref().unwrap_or_default().is_empty()
+        && (config.force_override || config.listener_force_override == Some(true))
+    {
+        let field = if config.force_override {
+            "forceOverride"
+        } else {
+            "listenerForceOverride"
+        };
+        tell(
+            format!("spec.config.{field}"),
+            "has an effect only when an ALB is reused by id; write id, or remove it",
+        );
+    }
+    for (index, listener) in albconfig.spec.listeners.iter().enumerate() {
+        let at = |field: &str| format!("spec.listeners[{index}].{field}");
+        if !listener.a_script_config.is_empty() {
+            tell(
+                at("aScriptConfig"),
+                "scripts are not supported; manage them by other means or remove the field",
+            );
+        }
+        if listener.protocol.eq_ignore_ascii_case("HTTPS") {
+            continue;
+        }
+        if listener
+            .security_policy_id
+            .as_deref()
+            .is_some_and(|id| !id.is_empty())
+        {
+            tell(
+                at("securityPolicyId"),
+                "works on HTTPS listeners only; set protocol: HTTPS or remove it",
+            );
+        }
+        let headers = listener.x_forwarded_for_config.as_ref();
+        if headers.is_some_and(|x| {
+            x.client_cert_subject_dn_enabled
+                || x.client_cert_issuer_dn_enabled
+                || x.client_cert_fingerprint_enabled
+                || x.client_cert_client_verify_enabled
+        }) {
+            tell(
+                at("xForwardedForConfig"),
+                "headers about client certificates work on HTTPS listeners only; remove XForwardedForClientCert… here",
+            );
+        }
+    }
+    found
+}
+
 struct Check {
     errors: Vec<FieldError>,
+    /// Access control lists by name: where each is listed first, and its entries.
+    acls: BTreeMap<String, (String, BTreeSet<String>)>,
 }
 
 impl Check {
@@ -107,11 +188,9 @@ impl Check {
             &config.address_type,
             &["Internet", "Intranet"],
         );
-        self.one_of(
-            &at("addressAllocatedMode"),
-            &config.address_allocated_mode,
-            &["Dynamic", "Fixed"],
-        );
+        if let Some(mode) = &config.address_allocated_mode {
+            self.one_of(&at("addressAllocatedMode"), mode, &["Dynamic", "Fixed"]);
+        }
         self.one_of(
             &at("addressIpVersion"),
             &config.address_ip_version,
@@ -150,8 +229,34 @@ impl Check {
                 &["ConsoleProtection", "NonProtection"],
             );
         }
+        if let Some(log) = &config.access_log_config {
+            for (field, text) in [("logProject", &log.log_project), ("logStore", &log.log_store)] {
+                if text.is_empty() {
+                    self.fail(
+                        &at(&format!("accessLogConfig.{field}")),
+                        "is required; write the name of one that exists in Simple Log Service",
+                    );
+                }
+            }
+        }
+        self.ids(&at("securityGroupIds"), &config.security_group_ids, "sg-");
         self.zones(config);
         self.tags(&at("tags"), &config.tags);
+    }
+
+    /// Ids that start as they should, each once.
+    fn ids(&mut self, path: &str, ids: &[String], head: &str) {
+        let mut seen = BTreeSet::new();
+        for (index, id) in ids.iter().enumerate() {
+            if !id.contains(head) {
+                self.fail(
+                    &format!("{path}[{index}]"),
+                    format!("{id:?} is no such id; write one that starts with {head}"),
+                );
+            } else if !seen.insert(id) {
+                self.fail(&format!("{path}[{index}]"), format!("{id} is listed twice"));
+            }
+        }
     }
 
     fn zones(&mut self, config: &LoadBalancerSpec) {
@@ -233,16 +338,8 @@ impl Check {
         self.tags(&at("tags"), &listener.tags);
         self.tls(path, listener);
         self.acl(path, listener);
-        if let Some(mode) = listener
-            .x_forwarded_for_config
-            .as_ref()
-            .and_then(|x| x.processing_mode.as_ref())
-        {
-            self.one_of(
-                &at("xForwardedForConfig.XForwardedForProcessingMode"),
-                mode,
-                &["append", "remove"],
-            );
+        if let Some(config) = &listener.x_forwarded_for_config {
+            self.x_forwarded_for(&at("xForwardedForConfig"), config);
         }
         let tracing = listener
             .log_config
@@ -255,6 +352,44 @@ impl Check {
                 1,
                 10_000,
             );
+        }
+    }
+
+    fn x_forwarded_for(&mut self, path: &str, config: &XForwardedForConfig) {
+        let at = |field: &str| format!("{path}.XForwardedFor{field}");
+        if let Some(mode) = &config.processing_mode {
+            self.one_of(&at("ProcessingMode"), mode, &["append", "remove"]);
+        }
+        for (field, alias) in [
+            ("ClientCertSubjectDNAlias", &config.client_cert_subject_dn_alias),
+            ("ClientCertIssuerDNAlias", &config.client_cert_issuer_dn_alias),
+            (
+                "ClientCertFingerprintAlias",
+                &config.client_cert_fingerprint_alias,
+            ),
+            (
+                "ClientCertClientVerifyAlias",
+                &config.client_cert_client_verify_alias,
+            ),
+        ] {
+            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+            if let Some(alias) = alias.as_deref()
+                && (alias.len() > 40 || !alias.chars().all(allowed))
+            {
+                self.fail(
+                    &at(field),
+                    format!("{alias:?} is no header name here; write 1 to 40 of a-z, 0-9, - and _"),
+                );
+            }
+        }
+        let trusted = config.client_source_ips_trusted.as_deref().unwrap_or_default();
+        for text in trusted.split(';').map(str::trim).filter(|text| !text.is_empty()) {
+            if text.parse::<IpAddr>().is_err() && !is_cidr(text) {
+                self.fail(
+                    &at("ClientSourceIpsTrusted"),
+                    format!("{text:?} is neither an address nor a CIDR block; write such as 10.0.0.0/8, separated by ;"),
+                );
+            }
         }
     }
 
@@ -339,6 +474,24 @@ impl Check {
     fn acl(&mut self, path: &str, listener: &ListenerSpec) {
         let Some(acl) = &listener.acl_config else { return };
         let at = |field: &str| format!("{path}.aclConfig.{field}");
+        self.ids(&at("aclIds"), &acl.acl_ids, "acl-");
+        if let Some(name) = acl.acl_name.as_deref().filter(|name| !name.is_empty()) {
+            if !(2..=128).contains(&name.chars().count()) {
+                self.fail(&at("aclName"), "must have 2 to 128 characters");
+            }
+            let entries: BTreeSet<String> = acl.acl_entries.iter().cloned().collect();
+            let first = self
+                .acls
+                .entry(name.to_owned())
+                .or_insert_with(|| (path.to_owned(), entries.clone()));
+            if first.1 != entries {
+                let message = format!(
+                    "{name:?} is the list of {} with other entries; choose another name",
+                    first.0
+                );
+                self.fail(&at("aclName"), message);
+            }
+        }
         self.one_of(&at("aclType"), &acl.acl_type, &["White", "Black"]);
         if acl.acl_ids.len() + usize::from(!acl.acl_entries.is_empty()) > 3 {
             self.fail(
@@ -356,7 +509,13 @@ impl Check {
             if !is_cidr(entry) {
                 self.fail(
                     &at(&format!("aclEntries[{index}]")),
-                    format!("{entry:?} is not a CIDR block such as 10.0.0.0/8"),
+                    match entry.parse::<IpAddr>() {
+                        Ok(address) if address.is_ipv4() => {
+                            format!("{entry:?} is an address; write {entry}/32")
+                        }
+                        Ok(_) => format!("{entry:?} is an address; write {entry}/128"),
+                        Err(_) => format!("{entry:?} is not a CIDR block such as 10.0.0.0/8"),
+                    },
                 );
             }
         }

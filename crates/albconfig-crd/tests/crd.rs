@@ -1,7 +1,12 @@
 //! The CRD is structural, complete and current, and validation finds what a schema cannot.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use albconfig_crd::{AlbConfig, AlbConfigStatus, Condition, ConditionStatus, condition_type, crd, validate};
+use std::collections::BTreeSet;
+
+use albconfig_crd::{
+    AlbConfig, AlbConfigStatus, Condition, ConditionStatus, FIELDS, Reading, condition_type, crd, reference,
+    validate, without_effect,
+};
 use serde_json::{Value, json};
 
 fn schema() -> Value {
@@ -175,6 +180,13 @@ fn each_mistake_is_reported_once_at_its_field() {
         (json!({"config": {"securityGroupIds": ["sg-1"]}, "listeners": [{"port": 80, "protocol": "HTTP", "aclConfig": {"aclType": "White", "aclIds": ["acl-1"]}}]}), "spec.listeners[0].aclConfig"),
         (json!({"listeners": [{"port": 80, "protocol": "HTTP", "aclConfig": {"aclType": "White", "aclEntries": ["10.0.0.0/40"]}}]}), "spec.listeners[0].aclConfig.aclEntries[0]"),
         (json!({"listeners": [{"port": 80, "protocol": "HTTP", "aclConfig": {"aclType": "White"}}]}), "spec.listeners[0].aclConfig"),
+        (json!({"listeners": [{"port": 80, "protocol": "HTTP", "aclConfig": {"aclType": "White", "aclIds": ["x"]}}]}), "spec.listeners[0].aclConfig.aclIds[0]"),
+        (json!({"listeners": [{"port": 80, "protocol": "HTTP", "aclConfig": {"aclType": "White", "aclEntries": ["10.0.0.1"]}}]}), "spec.listeners[0].aclConfig.aclEntries[0]"),
+        (json!({"listeners": [{"port": 80, "protocol": "HTTP", "aclConfig": {"aclType": "White", "aclName": "same", "aclEntries": ["10.0.0.0/8"]}}, {"port": 81, "protocol": "HTTP", "aclConfig": {"aclType": "White", "aclName": "same", "aclEntries": ["11.0.0.0/8"]}}]}), "spec.listeners[1].aclConfig.aclName"),
+        (json!({"listeners": [{"port": 443, "protocol": "HTTPS", "xForwardedForConfig": {"XForwardedForClientCertIssuerDNAlias": "X"}}]}), "spec.listeners[0].xForwardedForConfig.XForwardedForClientCertIssuerDNAlias"),
+        (json!({"listeners": [{"port": 80, "protocol": "HTTP", "xForwardedForConfig": {"XForwardedForClientSourceIpsTrusted": "10.0.0.0/8;x"}}]}), "spec.listeners[0].xForwardedForConfig.XForwardedForClientSourceIpsTrusted"),
+        (json!({"config": {"securityGroupIds": ["x"]}}), "spec.config.securityGroupIds[0]"),
+        (json!({"config": {"accessLogConfig": {"logProject": "p"}}}), "spec.config.accessLogConfig.logStore"),
         (json!({"config": {"edition": "Basic"}}), "spec.config.edition"),
         (json!({"config": {"name": "a"}}), "spec.config.name"),
         (json!({"config": {"ipv6AddressType": "Internet"}}), "spec.config.ipv6AddressType"),
@@ -229,4 +241,167 @@ fn a_condition_keeps_its_transition_time_while_its_status_stays() {
         at(3)
     );
     assert_eq!(status.conditions.len(), 1);
+}
+
+/// Paths of all fields below `spec` that hold a value; scripts are one field.
+fn leaves() -> BTreeSet<String> {
+    fn visit(schema: &Value, path: &str, out: &mut BTreeSet<String>) {
+        match schema["properties"].as_object() {
+            Some(properties) => {
+                for (name, property) in properties {
+                    visit(property, &format!("{path}.{name}"), out);
+                }
+            }
+            None if schema["items"]["properties"].is_object() && !path.ends_with("aScriptConfig") => {
+                visit(&schema["items"], &format!("{path}[]"), out);
+            }
+            None => {
+                out.insert(path.to_owned());
+            }
+        }
+    }
+    let mut out = BTreeSet::new();
+    visit(&schema()["properties"]["spec"], "spec", &mut out);
+    out
+}
+
+#[test]
+fn every_field_has_one_row_in_the_table() {
+    let rows: Vec<&str> = FIELDS.iter().map(|row| row.path).collect();
+    let unique: BTreeSet<String> = rows.iter().map(|path| (*path).to_owned()).collect();
+    assert_eq!(unique.len(), rows.len(), "a field has two rows");
+    assert_eq!(unique, leaves());
+}
+
+#[test]
+fn the_reference_page_is_current() {
+    assert_eq!(
+        include_str!("../../../docs/albconfig.md"),
+        reference(),
+        "run: cargo run -p albconfig-crd --example fields > docs/albconfig.md"
+    );
+}
+
+#[test]
+fn any_letter_case_is_read_and_the_right_one_told() {
+    // Every field of the table, in the wrong case.
+    for row in FIELDS
+        .iter()
+        .filter(|row| row.path != "spec.listeners[].aScriptConfig")
+    {
+        let mut path: Vec<&str> = row.path.split('.').collect();
+        let name = path.pop().unwrap();
+        let wrong: String = name
+            .chars()
+            .map(|c| {
+                if c.is_ascii_lowercase() {
+                    c.to_ascii_uppercase()
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            })
+            .collect();
+        // No type fits this value, so that its path is told, right spelling and all.
+        let mut object = json!({ wrong.clone(): { "x": [] } });
+        for part in path.iter().rev() {
+            object = match part.strip_suffix("[]") {
+                Some(list) => json!({ list: [object] }),
+                None => json!({ *part: object }),
+            };
+        }
+        let reading = Reading::new(object);
+        let told: Vec<_> = reading
+            .warnings
+            .iter()
+            .chain(&reading.errors)
+            .map(ToString::to_string)
+            .collect();
+        let right = format!("is written {name}");
+        assert!(
+            told.iter().any(|text| text.contains(&right)),
+            "{}: {told:?}",
+            row.path
+        );
+        assert_eq!(reading.errors.len(), 1, "{}: {told:?}", row.path);
+    }
+}
+
+#[test]
+fn a_misspelt_field_is_told_with_the_nearest_name_and_costs_nothing_else() {
+    let reading = Reading::new(json!({ "metadata": { "name": "alb" }, "spec": {
+        "config": { "adressType": "Intranet", "edition": "StandardWithWaf" },
+        "listeners": [{ "port": 80, "protocol": "HTTP", "loadBalancerId": "x", "zzz": 1, "gzipEnabled": false, "GzipEnabled": true }],
+    }}));
+    let told: Vec<_> = reading.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "spec.config.adressType: does not exist and is ignored; did you mean addressType?",
+            "spec.listeners[0].GzipEnabled: is written twice; write gzipEnabled once. This one is ignored",
+            "spec.listeners[0].loadBalancerId: is reserved by the managed controller and has no effect, there and here; remove it",
+            "spec.listeners[0].zzz: does not exist and is ignored; remove it",
+        ]
+    );
+    assert_eq!(reading.errors, []);
+    assert_eq!(reading.albconfig.spec.config.edition, "StandardWithWaf");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_costs_its_field_and_what_names_a_listener_costs_the_object() {
+    for (spec, path, malformed) in [
+        (json!({ "config": { "tags": "x" } }), "spec.config.tags", false),
+        (
+            json!({ "config": { "tags": [{ "key": 1 }] } }),
+            "spec.config.tags[0].key",
+            false,
+        ),
+        (json!({ "config": { "name": ["a"] } }), "spec.config.name", false),
+        (json!({ "config": 3 }), "spec.config", true),
+        (json!({ "config": { "id": 3 } }), "spec.config.id", true),
+        (json!({ "listeners": {} }), "spec.listeners", true),
+        (json!({ "listeners": ["x"] }), "spec.listeners[0]", true),
+        (
+            json!({ "listeners": [{ "port": true, "protocol": "HTTP" }] }),
+            "spec.listeners[0].port",
+            true,
+        ),
+        (
+            json!({ "listeners": [{ "port": 80, "protocol": "HTTP", "idleTimeout": 9_999_999_999_i64 }] }),
+            "spec.listeners[0].idleTimeout",
+            false,
+        ),
+        (json!("x"), "spec", true),
+    ] {
+        let reading: Reading =
+            serde_json::from_value(json!({ "metadata": { "name": "a" }, "spec": spec })).unwrap();
+        let told: Vec<_> = reading.errors.iter().map(|e| e.path.as_str()).collect();
+        assert_eq!((told, reading.malformed), (vec![path], malformed), "{spec}");
+    }
+    assert!(Reading::new(json!(3)).malformed);
+    assert_eq!(Reading::new(json!({ "spec": null, "status": 3 })).errors.len(), 1);
+    assert_eq!(Reading::new(json!({ "metadata": { "name": "a" } })).errors, []);
+}
+
+#[test]
+fn what_has_no_effect_is_told_and_valid() {
+    let spec = json!({
+        "config": { "forceOverride": true, "billingConfig": { "internetBandwidth": 5, "internetChargeType": "x" } },
+        "listeners": [{ "port": 80, "protocol": "HTTP", "securityPolicyId": "tls_cipher_policy_1_2",
+            "aScriptConfig": [{ "aScriptName": "a1", "scriptContent": "x" }],
+            "xForwardedForConfig": { "XForwardedForClientCertIssuerDNEnabled": true } }],
+    });
+    let albconfig = AlbConfig::new("alb", serde_json::from_value(spec).unwrap());
+    assert_eq!(validate(&albconfig), []);
+    let told: Vec<_> = without_effect(&albconfig).into_iter().map(|e| e.path).collect();
+    assert_eq!(
+        told,
+        [
+            "spec.config.billingConfig.internetBandwidth",
+            "spec.config.billingConfig.internetChargeType",
+            "spec.config.forceOverride",
+            "spec.listeners[0].aScriptConfig",
+            "spec.listeners[0].securityPolicyId",
+            "spec.listeners[0].xForwardedForConfig",
+        ]
+    );
 }

@@ -2,86 +2,34 @@
 //!
 //! `cargo run --example embed_scheduler`
 //!
-//! *lb* may run 2 changes at once, *rs* 4; each has a rate of its own. Changes of one key never overlap. After two
-//! seconds the server throttles *lb* for a second and a half: its rate falls and comes back, and *rs* does not notice.
-//! Each column is a tenth of a second; digits are attempts at a change, `!` is a throttling answer.
+//! *lb* may run 2 changes at once, *rs* 4; each has a rate of its own. Changes of one key never overlap, changes of
+//! different keys do. After two seconds the server throttles *lb* for a second and a half: the rate of *lb* falls and
+//! comes back, and *rs* does not notice.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use concurrency_scheduler::{
-    AdaptiveConfig, Attempt, ClassConfig, ClassId, Handler, Mode, Outcome, Priority, RetryConfig, Scheduler,
+    AdaptiveConfig, Attempt, ClassConfig, ClassId, Handler, Mode, Outcome, RetryConfig, Scheduler,
     SchedulerHandle, Submission,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, interval, sleep};
 
 const LB: ClassId = ClassId::new("lb");
 const RS: ClassId = ClassId::new("rs");
+const LB_KEYS: [&str; 4] = ["alb-1", "alb-2", "alb-3", "alb-4"];
+const RS_KEYS: [&str; 5] = ["group-a", "group-b", "group-c", "group-d", "group-e"];
+/// When the server throttles `lb`.
+const THROTTLED: Range<Duration> = Duration::from_secs(2)..Duration::from_millis(3500);
+/// Time in one column of the timeline.
 const COLUMN: Duration = Duration::from_millis(100);
-const COLUMNS: usize = 80;
-const THROTTLED: std::ops::Range<Duration> = Duration::from_secs(2)..Duration::from_millis(3500);
+const COLUMNS: usize = 90;
 
-/// A character for each tenth of a second in which a key was worked on.
-type Timeline = BTreeMap<(ClassId, &'static str), Vec<char>>;
-
-/// A server that takes its time, and throttles `lb` for a while.
-#[derive(Clone)]
-struct Server {
-    begun: Instant,
-    timeline: Arc<Mutex<Timeline>>,
-}
-
-impl Server {
-    fn draw(&self, attempt: &Attempt<&'static str, u32>, from: Duration, mark: char) {
-        let column = |at: Duration| (at.as_millis() / COLUMN.as_millis()) as usize;
-        let Ok(mut timeline) = self.timeline.lock() else {
-            return;
-        };
-        let line = timeline
-            .entry((attempt.class.clone(), attempt.key))
-            .or_insert_with(|| vec!['·'; COLUMNS]);
-        for cell in line
-            .iter_mut()
-            .take(column(self.begun.elapsed()).max(column(from) + 1))
-            .skip(column(from))
-        {
-            *cell = mark;
-        }
-    }
-}
-
-impl Handler for Server {
-    type Key = &'static str;
-    type Job = u32;
-
-    async fn run(&self, attempt: Attempt<&'static str, u32>) -> Outcome {
-        let from = self.begun.elapsed();
-        if attempt.class == LB && THROTTLED.contains(&from) {
-            self.draw(&attempt, from, '!');
-            return Outcome::Throttled {
-                after: Some(Duration::from_millis(500)),
-            };
-        }
-        sleep(Duration::from_millis(if attempt.class == LB { 400 } else { 200 })).await;
-        self.draw(
-            &attempt,
-            from,
-            char::from_digit(attempt.number, 10).unwrap_or('+'),
-        );
-        Outcome::Done
-    }
-}
-
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server {
-        begun: Instant::now(),
-        timeline: Arc::default(),
-    };
-    let lb = ClassConfig {
+fn lb() -> ClassConfig {
+    ClassConfig {
         max_concurrent: 2,
         rate_per_s: Some(5.0),
         burst: 1,
@@ -94,82 +42,196 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ..RetryConfig::default()
         },
         ..ClassConfig::default()
-    };
-    let rs = ClassConfig {
+    }
+}
+
+fn rs() -> ClassConfig {
+    ClassConfig {
         max_concurrent: 4,
         rate_per_s: Some(10.0),
-        burst: 4,
+        burst: 1,
         ..ClassConfig::default()
+    }
+}
+
+/// One attempt, as the server saw it.
+struct Run {
+    class: ClassId,
+    key: &'static str,
+    number: u32,
+    columns: Range<usize>,
+    throttled: bool,
+}
+
+/// A server that takes its time, and throttles `lb` for a while.
+#[derive(Clone)]
+struct Server {
+    begun: Instant,
+    runs: Arc<Mutex<Vec<Run>>>,
+}
+
+impl Server {
+    fn column(&self) -> usize {
+        (self.begun.elapsed().as_millis() / COLUMN.as_millis()) as usize
+    }
+}
+
+impl Handler for Server {
+    type Key = &'static str;
+    type Job = u32;
+
+    async fn run(&self, attempt: Attempt<&'static str, u32>) -> Outcome {
+        let (from, is_lb) = (self.column(), attempt.class == LB);
+        let throttled = is_lb && THROTTLED.contains(&self.begun.elapsed());
+        if !throttled {
+            sleep(Duration::from_millis(if is_lb { 380 } else { 330 })).await;
+        }
+        self.runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Run {
+                class: attempt.class,
+                key: attempt.key,
+                number: attempt.number,
+                columns: from..self.column().max(from + 1),
+                throttled,
+            });
+        if throttled {
+            let after = Some(Duration::from_millis(500));
+            return Outcome::Throttled { after };
+        }
+        Outcome::Done
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = Server {
+        begun: Instant::now(),
+        runs: Arc::default(),
     };
     let scheduler = Scheduler::builder()
-        .class(LB, lb)
-        .class(RS, rs)
+        .class(LB, lb())
+        .class(RS, rs())
         .seed(1)
         .spawn(server.clone())?;
+    println!("Two classes at work for about eight seconds …\n");
 
-    // Four load balancers with six changes each, in order; five server groups with six.
+    // Four load balancers with six changes each, five server groups with sixteen; in order of submission for each key.
     let mut tickets = Vec::new();
-    for number in 0..6 {
-        for key in ["alb-1", "alb-2", "alb-3", "alb-4"] {
-            let change = Submission::new(LB, key, number)
-                .mode(Mode::Fifo)
-                .priority(Priority::User);
-            tickets.push(scheduler.submit(change)?);
-        }
-        for key in ["group-a", "group-b", "group-c", "group-d", "group-e"] {
-            tickets.push(scheduler.submit(Submission::new(RS, key, number).mode(Mode::Fifo))?);
+    for (class, keys, count) in [(LB, &LB_KEYS[..], 6), (RS, &RS_KEYS[..], 16)] {
+        for number in 0..count {
+            for key in keys {
+                let change = Submission::new(class.clone(), *key, number).mode(Mode::Fifo);
+                tickets.push(scheduler.submit(change)?);
+            }
         }
     }
-    let rates = tokio::spawn(watch_rates(scheduler.clone()));
-    let mut undone = 0;
+    let rates = Arc::default();
+    let watch = tokio::spawn(watch_rates(scheduler.clone(), Arc::clone(&rates)));
+    let mut done = 0;
     for ticket in &tickets {
-        undone += u32::from(!ticket.wait().await.is_done());
+        done += u32::from(ticket.wait().await.is_done());
     }
-    rates.abort();
+    watch.abort();
 
-    println!(
-        "{} changes, {undone} of them not done\n\nseconds      0         1         2         3         4         5         6         7",
-        tickets.len()
-    );
-    let timeline = server
-        .timeline
-        .lock()
-        .map(|timeline| timeline.clone())
-        .unwrap_or_default();
-    for ((class, key), line) in timeline {
-        println!("{class} {key:<8} |{}", line.into_iter().collect::<String>());
-    }
+    timeline(&server.runs, &rates);
     for (class, stats) in scheduler.stats().await?.classes {
         let totals = stats.totals;
         println!(
-            "{class}: {} done in {} attempts, {} throttled, waited {:.1?} for slots and {:.1?} for tokens",
-            totals.done, totals.attempts, totals.throttled, totals.slot_wait, totals.token_wait
+            "{class}: {} changes done in {} attempts, {} of them throttled",
+            totals.done, totals.attempts, totals.throttled
         );
     }
+    println!("{done} of {} submissions done", tickets.len());
     let report = scheduler.drain(Duration::from_secs(5)).await;
-    println!(
-        "drained; left undone: {}",
-        report.unstarted.len() + report.unfinished.len()
-    );
+    println!("drained, nothing left: {}", report.is_empty());
     Ok(())
 }
 
-/// Says so whenever a class's rate changes by more than a tenth.
-async fn watch_rates(scheduler: SchedulerHandle<&'static str, u32>) {
-    let begun = Instant::now();
-    let mut last = BTreeMap::new();
-    while let Ok(stats) = scheduler.stats().await {
-        for (class, stats) in stats.classes {
-            let rate = stats.rate_per_s.unwrap_or(f64::INFINITY);
-            let before = last.entry(class.clone()).or_insert(rate);
-            if (rate - *before).abs() > 0.1 * *before {
-                println!(
-                    "{:>5.1?} {class} may start {rate:.1} changes per second",
-                    begun.elapsed()
-                );
-                *before = rate;
+fn timeline(runs: &Mutex<Vec<Run>>, rates: &Mutex<Vec<[f64; 2]>>) {
+    let runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
+    let rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("{:20}{}", "", seconds().trim_end());
+    println!("{:18}|{}", "server throttles lb", throttled_columns().trim_end());
+    for (class, keys, config) in [(LB, &LB_KEYS[..], lb()), (RS, &RS_KEYS[..], rs())] {
+        draw(&class, keys, &config, &runs, &rates);
+    }
+    println!(
+        "\nA digit is the start of an attempt and its number, = the time it takes, ! an attempt that was throttled.\n\
+         The rate is the one in force: █ is all that is configured.\n"
+    );
+}
+
+/// Rates in force of `lb` and `rs`, one pair for each column.
+type Rates = Arc<Mutex<Vec<[f64; 2]>>>;
+
+async fn watch_rates(scheduler: SchedulerHandle<&'static str, u32>, rates: Rates) {
+    let mut columns = interval(COLUMN);
+    loop {
+        columns.tick().await;
+        let Ok(stats) = scheduler.stats().await else {
+            return;
+        };
+        let rate = |class| stats.classes[&class].rate_per_s.unwrap_or(f64::INFINITY);
+        let mut rates = rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.push([rate(LB), rate(RS)]);
+    }
+}
+
+fn draw(class: &ClassId, keys: &[&str], config: &ClassConfig, runs: &[Run], rates: &[[f64; 2]]) {
+    let rate = config.rate_per_s.unwrap_or(f64::INFINITY);
+    println!(
+        "\n{class}: at most {} at once, {rate} starts per second",
+        config.max_concurrent
+    );
+    let of_class = || runs.iter().filter(|run| run.class == *class);
+    for key in keys {
+        let mut line = vec!['·'; COLUMNS];
+        for run in of_class().filter(|run| run.key == *key) {
+            for column in run.columns.clone().filter(|&column| column < COLUMNS) {
+                line[column] = match run.throttled {
+                    true => '!',
+                    false if column == run.columns.start => char::from_digit(run.number, 10).unwrap_or('+'),
+                    false => '=',
+                };
             }
         }
-        sleep(COLUMN).await;
+        println!("  {key:16} |{}", line.into_iter().collect::<String>());
     }
+    let rates = rates.iter().map(|pair| pair[usize::from(*class == RS)] / rate);
+    println!(
+        "  {:16} |{}",
+        "rate",
+        rates.take(COLUMNS).map(bar).collect::<String>()
+    );
+    let starts = (0..COLUMNS / 10).map(|second| {
+        let second = second * 10..second * 10 + 10;
+        let count = of_class()
+            .filter(|run| second.contains(&run.columns.start))
+            .count();
+        format!("{count:<10}")
+    });
+    println!(
+        "  {:16} |{}",
+        "starts in 1 s",
+        starts.collect::<String>().trim_end()
+    );
+}
+
+/// A share of one as a bar.
+fn bar(share: f64) -> char {
+    ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][((share * 8.0).ceil() as usize).clamp(1, 8) - 1]
+}
+
+fn seconds() -> String {
+    let marks = (0..COLUMNS / 10).map(|second| format!("{second} s       "));
+    marks.collect::<String>()
+}
+
+fn throttled_columns() -> String {
+    let throttled = (0..COLUMNS as u32).map(|column| THROTTLED.contains(&(COLUMN * column)));
+    throttled
+        .map(|throttled| if throttled { '~' } else { ' ' })
+        .collect()
 }

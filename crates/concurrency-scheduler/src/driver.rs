@@ -27,7 +27,7 @@ use crate::{
     ticket::{Locator, TicketReceipt},
 };
 
-/// Events taken in before starts are looked for.
+/// Events that are taken off a channel at once.
 const BATCH: usize = 256;
 /// How often a closed gate is tried again.
 const GATE_RETRY: Duration = Duration::from_millis(100);
@@ -180,11 +180,17 @@ impl<H: Handler> Driver<H> {
         }
     }
 
-    fn take_commands(&mut self, now: Timestamp, commands: &mut Vec<Command<H::Key, H::Job>>) {
-        if commands.is_empty() {
-            return;
+    /// Takes in what was received and what is in the channel by now: which key goes first is decided among all of them.
+    fn take_commands(&mut self, now: Timestamp, received: &mut Vec<Command<H::Key, H::Job>>) {
+        // Not until the channel is empty: somebody who submits without end would keep everything else from happening.
+        let waiting = self.commands.len();
+        for command in received.drain(..) {
+            self.command(now, command);
         }
-        for command in commands.drain(..) {
+        for _ in 0..waiting {
+            let Ok(command) = self.commands.try_recv() else {
+                break;
+            };
             self.command(now, command);
         }
     }

@@ -156,6 +156,6 @@ pub enum BlockedOn {
     },
     /// A retry is due and the class's retry budget is spent.
     RetryBudget,
-    /// The class is paused, the gate is closed, or the scheduler drains.
+    /// The class is paused or the gate is closed.
     Paused,
 }

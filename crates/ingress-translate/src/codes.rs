@@ -85,6 +85,9 @@ codes! {
     CertificateMissing, Error,
         "No certificate covers the host on an HTTPS listener; the host is not served there, all others are.",
         "List a Secret with its certificate in spec.tls, or add a certificate to the listener in the AlbConfig.";
+    CertificateQuotaExceeded, Error,
+        "The certificate of the host does not fit the quota of the ALB; the host is not served on the listener, all others are.",
+        "Use certificates for several hosts, such as a wildcard, or have the quota raised.";
     ClassParametersInvalid, Error,
         "The IngressClass does not name an AlbConfig properly.",
         "Set spec.parameters to apiGroup alibabacloud.com, kind AlbConfig and the name of an AlbConfig.";
@@ -94,6 +97,9 @@ codes! {
     FieldNotSupported, Warning,
         "The field is known but this controller does not act on it.",
         "Remove the field, or do what the message says.";
+    FieldUnknown, Warning,
+        "The AlbConfig has a field of that name only in another letter case, or none; the message says which.",
+        "Write the name that the message gives, or remove the field.";
     GuardsOmitted, Error,
         "Wildcard hosts need more guard rules than the gateway can hold; a wildcard may match more than one label.",
         "Use fewer wildcard hosts, fewer order values, or fewer rules without a host on the same AlbConfig.";
@@ -101,7 +107,7 @@ codes! {
         "The host is no DNS name and no wildcard of one label; its paths are not served.",
         "Write a host such as app.example.com or *.example.com.";
     ListenerHeld, Warning,
-        "An HTTPS or QUIC listener has no certificate; it is neither created nor deleted until one exists.",
+        "An HTTPS or QUIC listener has no certificate, or it is not known yet which the account has; it stays as it is.",
         "Add certificates to the listener, or an Ingress with a TLS Secret.";
     ListenerNotFound, Error,
         "The AlbConfig has no listener for a port and protocol the Ingress asks for.",

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
-    Action, Certificate, CertificateKey, Condition, Diagnostic, Direction, ObjectRef, Rule, ServerGroupKey,
-    WildcardPattern,
+    Action, Certificate, CertificateKey, Condition, Diagnostic, Direction, ListenerProtocol, ObjectRef, Rule,
+    ServerGroupKey, WildcardPattern,
 };
 
 use crate::annotations::{BackendSettings, Canary, Listen};
@@ -187,6 +187,8 @@ pub(crate) struct CompiledTls {
     pub(crate) hosts: Vec<String>,
     /// The certificate of its Secret; `None` if it names none or a bad one.
     pub(crate) certificate: Option<(CertificateKey, Certificate)>,
+    /// Whether it names a Secret that does not exist or is bad: its hosts have no certificate, and why was told.
+    pub(crate) reported: bool,
 }
 
 /// One Ingress, compiled. It depends on nothing but the Ingress and the objects in [`Compiled::reads`], so that it can be
@@ -212,4 +214,12 @@ pub struct Compiled {
     pub(crate) listen: Listen,
     pub(crate) tls: Vec<CompiledTls>,
     pub(crate) canary: Option<Canary>,
+}
+
+impl Compiled {
+    /// The listeners it asks for, by (port, protocol): `listen-ports`; else 443/HTTPS for hosts in `spec.tls` and 80/HTTP
+    /// for all others. A canary is served where the Ingress it belongs to is.
+    pub fn listeners(&self) -> Vec<(u16, ListenerProtocol)> {
+        crate::assemble::wanted_listeners(self)
+    }
 }

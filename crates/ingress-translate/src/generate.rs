@@ -68,20 +68,14 @@ pub fn generated_albconfig(
 
 fn instance(annotations: &mut Annotations<'_>, spec: &mut AlbConfigSpec) {
     let config = &mut spec.config;
-    let text = |annotations: &Annotations<'_>, key: &str| {
-        annotations
-            .text(key)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    config.id = text(annotations, "id");
-    config.name = text(annotations, "name");
+    config.id = annotations.checked("id").map(str::to_owned);
+    config.name = annotations.checked("name").map(str::to_owned);
     config.listener_force_override = annotations.boolean("force-override-listeners");
     if let Some(word) = annotations.word("address-type") {
         word.clone_into(&mut config.address_type);
     }
     if let Some(word) = annotations.word("address-allocated-mode") {
-        word.clone_into(&mut config.address_allocated_mode);
+        config.address_allocated_mode = Some(word.to_owned());
     }
     if let Some(word) = annotations.word("edition") {
         word.clone_into(&mut config.edition);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
 
-use crate::{TlsSecret, TlsSecretError, parse_tls_secret};
+use crate::{AccountCertificates, TlsSecret, TlsSecretError, parse_tls_secret};
 
 /// A TLS Secret that exists: what is in it, or why it cannot be used.
 pub type SecretState = Result<TlsSecret, TlsSecretError>;
@@ -22,6 +22,11 @@ pub trait Lookups {
     /// The class marked `ingressclass.kubernetes.io/is-default-class: "true"`. Of several, Kubernetes takes the one
     /// created last, then the first by name; [`default_class`] chooses so.
     fn default_ingress_class(&self) -> Option<Arc<IngressClass>>;
+    /// The certificates of the account's certificate service; `None` as long as it is not known what there is. Then
+    /// nothing is decided about listeners with hosts that need one of them.
+    fn account_certificates(&self) -> Option<Arc<AccountCertificates>> {
+        Some(Arc::default())
+    }
 }
 
 /// The default among IngressClasses.
@@ -50,21 +55,31 @@ const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-cl
 /// Objects in memory: for offline use and tests.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLookups {
-    services: BTreeMap<(String, String), Arc<Service>>,
-    secrets: BTreeMap<(String, String), Arc<SecretState>>,
+    /// By namespace and name.
+    services: BTreeMap<String, BTreeMap<String, Arc<Service>>>,
+    secrets: BTreeMap<String, BTreeMap<String, Arc<SecretState>>>,
     classes: BTreeMap<String, Arc<IngressClass>>,
+    account: Arc<AccountCertificates>,
 }
 
 impl MemoryLookups {
     /// Adds or replaces a Service.
     pub fn add_service(&mut self, service: Service) {
-        self.services.insert(key(&service.metadata), Arc::new(service));
+        let (namespace, name) = key(&service.metadata);
+        let services = self.services.entry(namespace).or_default();
+        services.insert(name, Arc::new(service));
     }
 
     /// Adds or replaces a Secret.
     pub fn add_secret(&mut self, secret: &Secret) {
-        self.secrets
-            .insert(key(&secret.metadata), Arc::new(parse_tls_secret(secret)));
+        let (namespace, name) = key(&secret.metadata);
+        let secrets = self.secrets.entry(namespace).or_default();
+        secrets.insert(name, Arc::new(parse_tls_secret(secret)));
+    }
+
+    /// Says what certificates the account has.
+    pub fn set_account_certificates(&mut self, account: AccountCertificates) {
+        self.account = Arc::new(account);
     }
 
     /// Adds or replaces an IngressClass.
@@ -82,15 +97,11 @@ fn key(metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) ->
 
 impl Lookups for MemoryLookups {
     fn service(&self, namespace: &str, name: &str) -> Option<Arc<Service>> {
-        self.services
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
+        self.services.get(namespace)?.get(name).cloned()
     }
 
     fn secret(&self, namespace: &str, name: &str) -> Option<Arc<SecretState>> {
-        self.secrets
-            .get(&(namespace.to_owned(), name.to_owned()))
-            .cloned()
+        self.secrets.get(namespace)?.get(name).cloned()
     }
 
     fn ingress_class(&self, name: &str) -> Option<Arc<IngressClass>> {
@@ -99,5 +110,9 @@ impl Lookups for MemoryLookups {
 
     fn default_ingress_class(&self) -> Option<Arc<IngressClass>> {
         default_class(self.classes.values()).cloned()
+    }
+
+    fn account_certificates(&self) -> Option<Arc<AccountCertificates>> {
+        Some(self.account.clone())
     }
 }

@@ -149,22 +149,15 @@ impl TlsSecret {
         self.domains.iter().any(|domain| covers(domain, host))
     }
 
-    /// Name of the certificate in a gateway: `<namespace>-<secret>-<6 hex digits of a hash of cluster and content>`, at
-    /// most 64 characters. It changes when the content changes.
+    /// Name of the certificate in a gateway, from its content: Secrets that hold the same certificate and key, in whatever
+    /// namespace, share one, and a new certificate has a new name.
     pub fn key(&self, cluster_id: &str) -> CertificateKey {
         let mut hash = Sha256::new();
-        for part in [
-            cluster_id,
-            &self.object.namespace,
-            &self.object.name,
-            &self.fingerprint,
-        ] {
+        for part in [cluster_id, &self.fingerprint] {
             hash.update(part);
             hash.update([0]);
         }
-        let name = format!("{}-{}", self.object.namespace, self.object.name);
-        let name: String = name.chars().take(57).collect();
-        CertificateKey(format!("{name}-{}", &hex(&hash.finalize())[..6]))
+        CertificateKey(format!("secret-{}", &hex(&hash.finalize())[..32]))
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Settings {
     pub upstream_keepalive: bool,
     /// When rules with the same answer are merged.
     pub compaction: Compaction,
+    /// Certificates an ALB may have beside the default one of each listener; `None` is the default quota of its edition.
+    pub certificate_quota: Option<usize>,
     /// Most rules that wildcard guards may add to one listener. Guards keep a wildcard host to one label.
     pub max_guard_rules: usize,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             hosts_without_dot: false,
             upstream_keepalive: false,
             compaction: Compaction::default(),
+            certificate_quota: None,
             max_guard_rules: 1000,
         }
     }

@@ -4,6 +4,8 @@ use alb_model::{Diagnostic, ObjectRef};
 use albconfig_crd::{ANNOTATION_PREFIX, GROUP};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
+use crate::annotations::field;
+use crate::annotations::grammar::Kind;
 use crate::codes::Code;
 use crate::{Lookups, Settings};
 
@@ -49,7 +51,12 @@ pub fn target(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) -> 
         .map(str::trim)
         .filter(|name| !name.is_empty())
     {
-        return Target::AlbConfig(name.to_owned());
+        if Kind::ObjectName.accepts(name) {
+            return Target::AlbConfig(name.to_owned());
+        }
+        let message = format!("{name:?} is invalid; write {}", Kind::ObjectName);
+        let finding = Code::AnnotationInvalid.on(&object_ref(ingress), field(&key), message);
+        return Target::Invalid(vec![finding]);
     }
     let by_field = ingress
         .spec

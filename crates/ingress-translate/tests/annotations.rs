@@ -1,16 +1,13 @@
-//! Every annotation: its effect, its default, and what a bad value costs.
+//! Annotations that work together. Each one by itself is a row of `annotation_table.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod common;
-
-use std::collections::BTreeSet;
 
 use alb_model::ListenerProtocol::{Http, Https};
 use alb_model::{
     Action, BackendProtocol, Condition, HealthCheck, HealthCheckProtocol, Scheduler, ServerGroup, Sticky,
 };
 use common::{Translated, World};
-use ingress_translate::{ANNOTATIONS, Grammar, Scope, Status, generated_albconfig};
 
 /// Keys and values.
 type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -483,6 +480,29 @@ fn canaries_that_cannot_join_are_told_and_harm_nobody() {
 }
 
 #[test]
+fn names_of_server_groups_start_with_a_letter() {
+    let mut world = World::new();
+    world.certified().service("1st", "web").apply(
+        "
+metadata: { namespace: 1st, name: web }
+spec:
+  rules:
+  - host: h.com
+    http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] }",
+    );
+    world.ingress("other", &[], &["o.com prefix / a"]);
+    world.albconfig.metadata.name = Some("2nd".into());
+    let translated = world.translate();
+    let groups = &translated.assembled.gateway.server_groups;
+    let names: Vec<&str> = groups.values().map(|group| group.name.as_str()).collect();
+    assert_eq!(names, ["k8s-1st-web-80", "default-a-80", "k8s-2nd-placeholder"]);
+    // By its tags it is the group that a controller with plain names made.
+    let tags = &groups.values().next().unwrap().tags;
+    assert_eq!(tags["ingress.k8s.alibaba/service_ns"], "1st");
+    assert_eq!(translated.codes(), Vec::<String>::new());
+}
+
+#[test]
 fn a_canary_of_all_traffic_replaces_the_base() {
     let mut world = World::new();
     world.ingress("base", &[], &["h.com prefix / a"]);
@@ -492,77 +512,6 @@ fn a_canary_of_all_traffic_replaces_the_base() {
         &["h.com prefix / b"],
     );
     assert_eq!(world.translate().get("http://h.com/"), "b");
-}
-
-/// A value outside the grammar of a row.
-fn bad_value(grammar: Grammar) -> Option<String> {
-    match grammar {
-        Grammar::Bool => Some("yes".into()),
-        Grammar::Int(_, max) => Some((max + 1).to_string()),
-        Grammar::OneOf(_) => Some("nonsense".into()),
-        Grammar::Json(_) => Some("{".into()),
-        Grammar::List | Grammar::Text(_) => None,
-    }
-}
-
-/// What a key needs beside it to be read at all.
-fn companions(key: &str) -> Vec<(&'static str, &'static str)> {
-    match key {
-        _ if key.starts_with("cors-") => vec![("enable-cors", "true")],
-        "cookie-timeout" | "sticky-session-type" => vec![("sticky-session", "true")],
-        "canary-weight" => vec![("canary", "true")],
-        "slow-start-duration" => vec![("slow-start-enabled", "true")],
-        "connection-drain-timeout" => vec![("connection-drain-enabled", "true")],
-        _ if key.starts_with("healthcheck-") && key != "healthcheck-enabled" => {
-            vec![("healthcheck-enabled", "true")]
-        }
-        "healthy-threshold-count" | "unhealthy-threshold-count" => vec![("healthcheck-enabled", "true")],
-        _ => Vec::new(),
-    }
-}
-
-#[test]
-fn a_bad_value_of_any_annotation_is_named_and_neighbours_are_unharmed() {
-    let mut seen = 0;
-    for spec in ANNOTATIONS
-        .iter()
-        .filter(|s| s.status == Status::Supported && s.scope != Scope::Service)
-    {
-        let Some(bad) = bad_value(spec.grammar) else {
-            continue;
-        };
-        seen += 1;
-        let key = if spec.scope == Scope::PerService {
-            format!("{}a", spec.key)
-        } else {
-            spec.key.to_owned()
-        };
-        let mut annotations = companions(&key);
-        annotations.push((&key, &bad));
-        if spec.scope == Scope::Instance {
-            annotations.push(("albconfig.name", "made"));
-        }
-        let mut world = World::new();
-        world
-            .ingress("bad", &annotations, &["bad.com prefix / a"])
-            .ingress("good", &[], &["good.com prefix / b"]);
-        let translated = world.translate();
-        assert_eq!(translated.get("http://good.com/"), "b", "{key}");
-        let mut found: Vec<_> = translated.diagnostics().into_iter().cloned().collect();
-        let generated = generated_albconfig(&world.ingresses[0], &world.lookups, &world.settings);
-        found.extend(generated.into_iter().flat_map(|g| g.diagnostics));
-        let field = format!("metadata.annotations[alb.ingress.kubernetes.io/{key}]");
-        let about: BTreeSet<_> = found
-            .iter()
-            .filter(|d| d.field == field && d.object.name == "bad")
-            .map(|d| &d.code)
-            .collect();
-        assert!(
-            about.contains(&"AnnotationInvalid".to_owned()),
-            "{key}: {found:?}"
-        );
-    }
-    assert!(seen > 40, "{seen}");
 }
 
 #[test]

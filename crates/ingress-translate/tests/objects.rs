@@ -260,7 +260,7 @@ spec:
 }
 
 #[test]
-fn a_wrong_listener_is_held_and_the_others_are_built() {
+fn the_attributes_of_a_wrong_listener_are_frozen_and_the_others_are_built() {
     let mut world = World::new();
     world.apply(
         "
@@ -275,7 +275,11 @@ spec:
     world.ingress("web", &[], &["h.com prefix / a"]);
     let translated = world.translate();
     assert_eq!(translated.get("http://h.com/"), "a");
-    assert_eq!(translated.assembled.held, [(81, ListenerProtocol::Http)].into());
+    assert_eq!(translated.assembled.held, [].into());
+    assert_eq!(
+        translated.assembled.frozen_listeners,
+        [(81, ListenerProtocol::Http)].into()
+    );
     assert_eq!(
         translated.codes(),
         [
@@ -287,9 +291,17 @@ spec:
 }
 
 #[test]
-fn a_wrong_instance_is_not_accepted() {
+fn the_attributes_of_a_wrong_instance_are_frozen() {
     let mut world = World::new();
     world.albconfig.spec.config.address_type = "Intrnet".into();
+    let assembled = world.translate().assembled;
+    assert!(assembled.accepted && assembled.frozen_load_balancer);
+}
+
+#[test]
+fn a_listener_whose_port_cannot_be_read_stops_everything_for_it_may_be_any_of_those_that_are_there() {
+    let mut world = World::new();
+    world.albconfig.spec.listeners[0].port = serde_json::from_value(json!("http")).unwrap();
     assert!(!world.translate().assembled.accepted);
 }
 
@@ -450,7 +462,7 @@ spec:
             format!("HostInvalid {}", at("1].host")),
             format!("PathInvalid {}", at("2].http.paths[0].path")),
             format!("PathInvalid {}", at("2].http.paths[1].path")),
-            format!("PathInvalid {}", at("2].http.paths[3].path")),
+            format!("PathInvalid {}", at("2].http.paths[3].pathType")),
             format!("RuleEmpty {}", at("3]")),
             format!("RuleInvalid {}", at("2].http.paths[2]")),
             format!(

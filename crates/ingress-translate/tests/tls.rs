@@ -6,7 +6,7 @@ mod common;
 use alb_model::CertificateRef;
 use alb_model::ListenerProtocol::{Http, Https};
 use common::{World, tls_secret};
-use ingress_translate::{TlsSecretError, covers, parse_tls_secret};
+use ingress_translate::{AccountCertificate, AccountCertificates, TlsSecretError, covers, parse_tls_secret};
 use k8s_openapi::ByteString;
 
 /// An Ingress with a path for each host, all of them in one TLS entry.
@@ -66,7 +66,7 @@ fn a_secret_is_read_without_its_key() {
     assert!(!format!("{parsed:?}").contains(key.lines().nth(1).unwrap()));
     let name = parsed.key("c1").0;
     assert!(
-        name.starts_with("default-s-") && name.len() == "default-s-".len() + 6,
+        name.starts_with("secret-") && name.len() == "secret-".len() + 32,
         "{name}"
     );
     assert_ne!(parsed.key("c1"), parsed.key("c2"));
@@ -126,8 +126,7 @@ fn a_host_without_certificate_costs_only_that_host() {
     assert_eq!(
         translated.codes(),
         [
-            "CertificateMissing discovered spec.rules[0].http.paths[0]",
-            "CertificateMissing missing spec.rules[0].http.paths[0]",
+            "CertificateMissing discovered spec.rules[0].host",
             "TlsSecretNotFound missing spec.tls[0].secretName",
         ]
     );
@@ -217,4 +216,153 @@ spec:
     assert_eq!(certificates[1], CertificateRef::Id("1-cn-hangzhou".into()));
     assert!(matches!(certificates[2], CertificateRef::Managed(_)));
     assert_eq!(translated.get("https://unknown.com/"), "a");
+}
+
+fn account(certificates: &[(i64, &str, i64)]) -> AccountCertificates {
+    let certificates = certificates
+        .iter()
+        .map(|(number, domains, not_after_s)| AccountCertificate {
+            id: format!("{number}-cn-hangzhou"),
+            number: *number,
+            domains: domains.split(',').map(str::to_owned).collect(),
+            not_after_s: *not_after_s,
+            ..AccountCertificate::default()
+        });
+    AccountCertificates::new(certificates, 1000)
+}
+
+fn ids(translated: &common::Translated) -> Vec<String> {
+    let certificates = &translated.listener((443, Https)).unwrap().certificates;
+    let text = |c: &CertificateRef| match c {
+        CertificateRef::Id(id) => id.clone(),
+        CertificateRef::Managed(_) => "secret".to_owned(),
+    };
+    certificates.iter().map(text).collect()
+}
+
+#[test]
+fn a_host_without_a_secret_gets_the_best_certificate_of_the_account() {
+    let mut world = World::new();
+    world.tls_secret("own", &["own.x.com"]);
+    world.lookups.set_account_certificates(account(&[
+        (1, "*.x.com", 9000),
+        (2, "b.x.com", 3000),
+        (3, "b.x.com,B.Y.com", 4000),
+        (4, "gone.com", 900),
+        (5, "own.x.com", 9000),
+        (6, "*.*.com", 9000),
+    ]));
+    tls_ingress(&mut world, "a", "own", &["own.x.com"]);
+    tls_ingress(
+        &mut world,
+        "b",
+        "",
+        &[
+            "b.x.com",
+            "c.x.com",
+            "b.y.com",
+            "*.x.com",
+            "x.com",
+            "d.c.x.com",
+            "gone.com",
+        ],
+    );
+    let translated = world.translate();
+    assert_eq!(ids(&translated), ["secret", "3-cn-hangzhou", "1-cn-hangzhou"]);
+    for (host, answer) in [
+        ("b.x.com", "a"),
+        ("c.x.com", "a"),
+        ("b.y.com", "a"),
+        ("x.com", "404"),
+        ("d.c.x.com", "404"),
+        ("gone.com", "404"),
+    ] {
+        assert_eq!(translated.get(&format!("https://{host}/")), answer, "{host}");
+    }
+    let lost = translated
+        .assembled
+        .undiscovered
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>();
+    assert_eq!(lost, ["d.c.x.com", "gone.com", "x.com"]);
+    let told: Vec<_> = translated
+        .assembled
+        .diagnostics
+        .iter()
+        .map(|d| d.message.as_str())
+        .collect();
+    assert!(
+        told.iter()
+            .any(|text| text.contains("certificate 4-cn-hangzhou of the account names it but has expired")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn listed_certificates_turn_discovery_off_and_a_default_one_does_not() {
+    let with = |listener: &str| {
+        let mut world = World::new();
+        world
+            .lookups
+            .set_account_certificates(account(&[(1, "a.com", 9000), (7, "default.com", 9000)]));
+        world.apply(&format!(
+            "\nkind: AlbConfig\nmetadata: {{ name: public }}\nspec: {{ listeners: [{{ port: 443, protocol: HTTPS, {listener} }}] }}"
+        ));
+        tls_ingress(&mut world, "a", "", &["a.com", "b.com"]);
+        world.translate()
+    };
+    let listed = with("certificates: [{ CertificateId: 9-cn-hangzhou }]");
+    assert_eq!(ids(&listed), ["9-cn-hangzhou"]);
+    assert_eq!(listed.get("https://b.com/"), "a", "it is trusted to fit");
+    let known = with("defaultCertificate: { kind: CertIdentifier, certificateId: 7-cn-hangzhou }");
+    assert_eq!(ids(&known), ["7-cn-hangzhou", "1-cn-hangzhou"]);
+    assert_eq!(
+        known.get("https://b.com/"),
+        "404",
+        "what it is valid for is known"
+    );
+    let unknown = with("defaultCertificate: { kind: CertIdentifier, certificateId: 9-cn-hangzhou }");
+    assert_eq!(ids(&unknown), ["9-cn-hangzhou", "1-cn-hangzhou"]);
+    assert_eq!(
+        unknown.get("https://b.com/"),
+        "a",
+        "what it is valid for is not known"
+    );
+}
+
+#[test]
+fn certificates_beyond_the_quota_cost_the_youngest_hosts() {
+    let mut world = World::new();
+    world.settings.certificate_quota = Some(1);
+    world.lookups.set_account_certificates(account(&[
+        (1, "a.com", 9000),
+        (2, "b.com", 9000),
+        (3, "c.com", 9000),
+    ]));
+    tls_ingress(&mut world, "web", "", &["a.com", "b.com", "c.com"]);
+    let translated = world.translate();
+    assert_eq!(ids(&translated), ["1-cn-hangzhou", "2-cn-hangzhou"]);
+    assert_eq!(
+        translated.codes(),
+        ["CertificateQuotaExceeded web spec.rules[2].host"]
+    );
+    assert_eq!(
+        (translated.get("https://b.com/"), translated.get("https://c.com/")),
+        ("a".into(), "404".into())
+    );
+}
+
+#[test]
+fn equal_secrets_are_one_certificate() {
+    let mut world = World::new();
+    let mut same = tls_secret("one", &["*.x.com"]);
+    world.lookups.add_secret(&same);
+    same.metadata.name = Some("two".into());
+    world.lookups.add_secret(&same);
+    tls_ingress(&mut world, "a", "one", &["a.x.com"]);
+    tls_ingress(&mut world, "b", "two", &["b.x.com"]);
+    let translated = world.translate();
+    assert_eq!(translated.assembled.gateway.certificates.len(), 1);
+    assert_eq!(ids(&translated), ["secret"]);
 }

@@ -1,8 +1,10 @@
 //! Why a plan did not get through.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use alb_api::ErrorClass;
+use alb_api::{Error, ErrorClass};
+use alb_model::{ObjectRef, Origin};
 use alb_plan::Unresolved;
 
 use super::SourceError;
@@ -12,15 +14,59 @@ use super::SourceError;
 pub struct Refusal {
     /// Name of the rule.
     pub rule: String,
-    /// What it is: its conditions and actions, or the objects it came from.
+    /// What it is: its conditions and actions, or its id.
     pub description: String,
+    /// Where it comes from.
+    pub origins: Vec<Origin>,
+    /// The API's code, such as `IllegalParam.Values`.
+    pub code: String,
     /// The API's words.
     pub message: String,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rule {} ({}): {}", self.rule, self.description, self.message)
+        write!(f, "ALB refuses rule {}: {}", self.description, self.message)
+    }
+}
+
+/// A plan that did not get through to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unfinished {
+    /// The first failure.
+    #[source]
+    pub error: Box<ExecError>,
+    /// Whether the observed state is still what the cloud has: what failed had no effect for certain. If not, read again.
+    pub is_known: bool,
+    /// Objects that asked for rules which are not in force because of it.
+    pub missing: BTreeSet<ObjectRef>,
+    /// Rules in the smallest call that was refused because the load balancer holds no more of them.
+    pub too_many_rules: Option<usize>,
+}
+
+impl Unfinished {
+    /// Whether the API asked for fewer calls.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self.error.class(), Some(ErrorClass::Throttled { .. }))
+    }
+}
+
+impl From<ExecError> for Unfinished {
+    /// A failure before the first call.
+    fn from(error: ExecError) -> Self {
+        Self {
+            error: Box::new(error),
+            is_known: true,
+            missing: BTreeSet::new(),
+            too_many_rules: None,
+        }
+    }
+}
+
+impl From<Error> for Unfinished {
+    fn from(error: Error) -> Self {
+        ExecError::from(error).into()
     }
 }
 
@@ -29,29 +75,26 @@ impl fmt::Display for Refusal {
 #[non_exhaustive]
 pub enum ExecError {
     /// A read failed.
-    #[error(transparent)]
-    Read(#[from] alb_api::Error),
+    #[error("{}", for_people(.0))]
+    Read(#[from] Error),
     /// A step failed. Steps that did not depend on it were made.
-    #[error("cannot {step}: {source}")]
+    #[error("cannot {step}: {}", for_people(.source))]
     Step {
         /// What the step does.
         step: String,
         /// Why it failed.
         #[source]
-        source: Box<alb_api::Error>,
+        source: Box<Error>,
     },
     /// What a step changes is not as the plan took it to be: read again and plan again.
-    #[error("cannot {step}: the load balancer was changed by somebody else meanwhile: {source}")]
+    #[error("cannot {step}: the load balancer was changed by somebody else meanwhile: {}", for_people(.source))]
     Stale {
         /// What the step does.
         step: String,
         /// What the API said.
         #[source]
-        source: Box<alb_api::Error>,
+        source: Box<Error>,
     },
-    /// The API refuses rules; all others are in force.
-    #[error("{} rule(s) are refused, all others are in force: {}", .0.len(), list(.0))]
-    Refused(Vec<Refusal>),
     /// The load balancer did not become active.
     #[error("load balancer {id} is {status} and not Active after {waited_s} s")]
     NotActive {
@@ -74,6 +117,17 @@ pub enum ExecError {
     /// vSwitches whose zones are needed do not exist.
     #[error("vSwitch(es) {0} do not exist; name vSwitches of the load balancer's VPC in zoneMappings")]
     UnknownVSwitch(String),
+    /// There is nowhere to put a load balancer that names no zones.
+    #[error(
+        "VPC {vpc} has no vSwitch in a zone in which ALB runs ({zones}); create one in each of two zones, or write \
+         zoneMappings"
+    )]
+    NoZone {
+        /// The VPC.
+        vpc: String,
+        /// Zones in which ALB runs.
+        zones: String,
+    },
     /// The plan refers to something that none of its steps makes.
     #[error(transparent)]
     Unresolved(#[from] Unresolved),
@@ -94,17 +148,39 @@ impl ExecError {
             Self::Read(error) => Some(error.class()),
             Self::Step { source, .. } => Some(source.class()),
             Self::Stale { .. } => Some(ErrorClass::Conflict),
-            Self::Refused(_) | Self::UnknownVSwitch(_) | Self::Unresolved(_) => Some(ErrorClass::Permanent),
+            Self::UnknownVSwitch(_) | Self::NoZone { .. } | Self::Unresolved(_) => {
+                Some(ErrorClass::Permanent)
+            }
             Self::NotActive { .. } => Some(ErrorClass::Retryable),
             Self::Certificate { .. } | Self::Cancelled { .. } => None,
         }
     }
+
+    /// The API's request id, for support tickets and logs.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Read(error) => error.request_id(),
+            Self::Step { source, .. } | Self::Stale { source, .. } => source.request_id(),
+            _ => None,
+        }
+    }
 }
 
-fn list(refusals: &[Refusal]) -> String {
-    refusals
-        .iter()
-        .map(Refusal::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+/// An error of the API without what differs from one attempt to the next: the same trouble reads the same each time, so
+/// that a person is told once. The request id goes to the log.
+pub(super) fn for_people(error: &Error) -> String {
+    match error {
+        Error::Api(refused) => {
+            let text = format!("{}: {}: {}", refused.action, refused.code, refused.message);
+            match error.next_step() {
+                Some(step) => format!("{text}; {step}"),
+                None => text,
+            }
+        }
+        Error::JobFailed(job) => format!(
+            "{} of {}: {}: {}",
+            job.action, job.resource_id, job.code, job.message
+        ),
+        other => other.to_string(),
+    }
 }

@@ -1,37 +1,50 @@
 //! Making the calls of a plan.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use alb_api::{Client, Error, ErrorClass, vpc};
-use alb_model::{Edition, Gateway, ZoneMapping};
-use alb_plan::{
-    Completion, Observed, ObservedLoadBalancer, Plan, Request, Resolved, Response, RuleIdentity, Step,
-    StepOp, describe_actions, describe_conditions,
-};
+use alb_api::{Client, ErrorClass};
+use alb_model::{Action, Gateway, ObjectRef, Rule, ServerGroupKey, ServerGroupRef};
+use alb_plan::{Completion, Observed, Plan, Resolved, RuleIdentity, Step, StepOp};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use rand::RngExt;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::call::{Sent, call};
-use super::observe::{certificates, load_balancer};
-use super::servers::change_servers;
-use super::{CertificateSource, ExecError, Refusal};
+use super::step::{Outcome, Runner};
+use super::{CertificateSource, ExecError, Refusal, Unfinished};
 
-/// Steps of one plan at the same time.
-const PARALLEL_STEPS: usize = 8;
-/// How long a load balancer may take to become active.
-const ACTIVE_DEADLINE: Duration = Duration::from_mins(5);
-/// Rule ids that even older deployments take in one call of DeleteRules.
-const SMALL_DELETE: usize = 10;
+/// Steps of one plan at the same time, while the API does not throttle.
+pub const PARALLEL_STEPS: usize = 8;
+
+/// How fast a plan is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Pause between two looks at a job or a status.
+    pub poll: Duration,
+    /// Steps at the same time, at least 1.
+    pub parallel: usize,
+}
+
+impl From<Duration> for Pace {
+    /// [`PARALLEL_STEPS`] at the same time, with this pause between two looks.
+    fn from(poll: Duration) -> Self {
+        Self {
+            poll,
+            parallel: PARALLEL_STEPS,
+        }
+    }
+}
 
 /// What was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Execution {
     /// Steps that are in force.
     pub steps: usize,
+    /// Rules that the API refuses; all others are in force.
+    pub refused: Vec<Refusal>,
     /// How long it took.
     pub took: Duration,
 }
@@ -57,21 +70,22 @@ pub async fn execute(
     desired: &Gateway,
     observed: &mut Observed,
     source: &impl CertificateSource,
-    poll: Duration,
+    pace: impl Into<Pace> + Send,
     cancel: &CancellationToken,
-) -> Result<Execution, ExecError> {
-    execute_with(client, plan, desired, observed, source, poll, cancel, |_| {}).await
+) -> Result<Execution, Unfinished> {
+    execute_with(client, plan, desired, observed, source, pace, cancel, |_| {}).await
 }
 
 /// Makes the calls of a plan, each when the steps it waits for are in force; steps that do not wait for each other run at
-/// the same time. `observed` follows every call. `desired` is what was planned for: it names the objects behind a rule
-/// that is refused. `poll` is the pause between two looks at a job or a status.
+/// the same time, those with the longest way behind them first. `observed` follows every call. `desired` is what was
+/// planned for: it names the objects behind what fails.
 ///
 /// Once `cancel` is cancelled no call starts; calls under way are waited for.
 ///
 /// # Errors
-/// The first step that failed. Steps that do not depend on it are made all the same. A rule that the API refuses does
-/// not keep the others of its call from being made: it is reported at the end ([`ExecError::Refused`]).
+/// The first step that failed. Steps that do not depend on it are made all the same, unless the API throttles or the
+/// world has moved on: then nothing more starts. A rule that the API refuses does not keep the others of its call from
+/// being made ([`Execution::refused`]).
 #[allow(
     clippy::too_many_arguments,
     reason = "the plan, its two sides, and three ways to reach out of it"
@@ -82,11 +96,12 @@ pub async fn execute_with(
     desired: &Gateway,
     observed: &mut Observed,
     source: &impl CertificateSource,
-    poll: Duration,
+    pace: impl Into<Pace> + Send,
     cancel: &CancellationToken,
     mut progress: impl FnMut(Progress<'_>) + Send,
-) -> Result<Execution, ExecError> {
+) -> Result<Execution, Unfinished> {
     let started = Instant::now();
+    let Pace { poll, parallel } = pace.into();
     let mut ids = plan.ids.clone();
     if ids.region.is_empty() {
         client.region().clone_into(&mut ids.region);
@@ -95,374 +110,293 @@ pub async fn execute_with(
         // What this plan creates is new, even if the same was created before.
         ids.scope = format!("{:016x}", rand::rng().random::<u64>());
     }
-
-    let total = plan.steps.len();
+    let names = RuleNames::new(desired, observed);
     let runner = Runner {
         client,
         source,
-        desired,
+        names: &names,
         poll,
     };
-    let mut state = vec![State::Waiting; total];
-    let mut running: FuturesUnordered<BoxFuture<'_, (usize, Result<Outcome, ExecError>)>> =
-        FuturesUnordered::new();
-    let mut failure = None;
-    let mut refused = Vec::new();
-    let mut done = 0;
+    let mut queue = Queue::new(plan);
+    let mut ended = Ended::default();
+    let mut running: FuturesUnordered<BoxFuture<'_, (usize, Outcome)>> = FuturesUnordered::new();
     loop {
-        for (index, step) in plan.steps.iter().enumerate() {
-            let ready = state[index] == State::Waiting
-                && step.waits_for.iter().all(|waited| state[waited.0] == State::Done);
-            if !ready || running.len() >= PARALLEL_STEPS || cancel.is_cancelled() {
-                continue;
-            }
-            state[index] = State::Running;
-            let (runner, ids) = (&runner, ids.clone());
+        while running.len() < parallel.max(1) && !cancel.is_cancelled() && !ended.stops() {
+            let Some(index) = queue.take() else { break };
+            let (runner, step, ids) = (&runner, &plan.steps[index], ids.clone());
             running.push(Box::pin(async move { (index, runner.run(step, &ids).await) }));
         }
-        let Some((index, result)) = running.next().await else {
+        let Some((index, outcome)) = running.next().await else {
             break;
         };
-        match result {
-            Ok(outcome) => {
-                state[index] = State::Done;
-                done += 1;
-                for (step, response) in &outcome.made {
-                    ids.learn(step, response);
-                    observed.apply(step, response, &ids);
-                }
-                if let Some(found) = outcome.load_balancer {
-                    observed.load_balancer = Some(found);
-                }
-                refused.extend(outcome.refused);
+        learn(&outcome, &mut ids, observed);
+        ended.refused.extend(outcome.refused);
+        match outcome.failed {
+            None => {
+                ended.done += 1;
+                queue.finish(plan, index);
                 progress(Progress {
                     step: &plan.steps[index],
-                    done,
-                    total,
+                    done: ended.done,
+                    total: plan.steps.len(),
                 });
             }
-            Err(error) => {
-                state[index] = State::Failed;
-                tracing::debug!(%error, step = index, "step failed");
-                failure.get_or_insert(error);
+            Some((error, without_effect)) => {
+                tracing::debug!(%error, request_id = error.request_id(), step = index, "step failed");
+                ended.fail(&plan.steps[index], error, without_effect);
+                queue.lose(plan, index);
             }
         }
     }
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    if done < total {
-        return Err(ExecError::Cancelled { done, total });
-    }
-    if !refused.is_empty() {
-        return Err(ExecError::Refused(refused));
-    }
-    Ok(Execution {
-        steps: done,
-        took: started.elapsed(),
-    })
+    drop(running);
+    ended.result(plan, &queue, &names, started.elapsed())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Running,
-    Done,
-    Failed,
+/// Takes over what one step has changed.
+fn learn(outcome: &Outcome, ids: &mut Resolved, observed: &mut Observed) {
+    for (step, response) in &outcome.made {
+        ids.learn(step, response);
+        observed.apply(step, response, ids);
+    }
+    if let Some(found) = &outcome.load_balancer {
+        observed.load_balancer = Some(found.clone());
+    }
 }
 
-/// What one step led to.
-#[derive(Debug, Default)]
-struct Outcome {
-    /// The step, or the parts of it that were made, with the answers.
-    made: Vec<(Step, Response)>,
-    /// Rules that were refused.
-    refused: Vec<Refusal>,
-    /// The load balancer, read again.
-    load_balancer: Option<ObservedLoadBalancer>,
+/// Which steps may start, the most urgent first.
+struct Queue {
+    /// Steps that wait for a step.
+    behind: Vec<Vec<usize>>,
+    /// How many steps each still waits for.
+    missing: Vec<usize>,
+    /// Calls in series from the start of each step to the end of the plan.
+    way: Vec<usize>,
+    /// Steps that may start: the longest way first, then in the order of the plan.
+    ready: BTreeSet<(std::cmp::Reverse<usize>, usize)>,
+    finished: Vec<bool>,
+    /// Steps that failed, or that build on one that did.
+    lost: Vec<bool>,
 }
 
-struct Runner<'a, S> {
-    client: &'a Client,
-    source: &'a S,
-    desired: &'a Gateway,
-    poll: Duration,
-}
-
-impl<S: CertificateSource> Runner<'_, S> {
-    async fn run(&self, step: &Step, ids: &Resolved) -> Result<Outcome, ExecError> {
-        let mut step = step.clone();
-        self.name_zones(&mut step.op).await?;
-        let outcome = match &step.op {
-            StepOp::Servers { group, step: change } => {
-                let group_id = ids.server_group(group).unwrap_or_default();
-                change_servers(self.client, &group_id, change, &ids.scope, self.poll)
-                    .await
-                    .map_err(|error| wrap(&step, error))?;
-                made(step, Response::default())
-            }
-            StepOp::UploadCertificate { .. } => self.upload(step, ids).await?,
-            _ => self.plain(step, ids).await?,
+impl Queue {
+    fn new(plan: &Plan) -> Self {
+        let total = plan.steps.len();
+        let mut queue = Self {
+            behind: vec![Vec::new(); total],
+            missing: vec![0; total],
+            way: vec![0; total],
+            ready: BTreeSet::new(),
+            finished: vec![false; total],
+            lost: vec![false; total],
         };
-        self.settle(outcome, ids).await
-    }
-
-    /// One request, in parts if the API refuses the whole.
-    async fn plain(&self, step: Step, ids: &Resolved) -> Result<Outcome, ExecError> {
-        match self.once(&step, ids).await? {
-            Ok(response) => Ok(made(step, response)),
-            Err(error) if error.class() == ErrorClass::Permanent && !refuses_caller(&error) => {
-                self.in_parts(step, ids, error).await
-            }
-            Err(error) => Err(wrap(&step, error)),
-        }
-    }
-
-    async fn once(&self, step: &Step, ids: &Resolved) -> Result<Result<Response, Error>, ExecError> {
-        let request = step.request(ids)?;
-        let sent = call(self.client, &request, step.op.is_removal(), self.poll).await;
-        Ok(sent.map(|sent| match sent {
-            Sent::Done(response) => response,
-            Sent::Gone => Response::default(),
-        }))
-    }
-
-    /// Makes the parts of a call that was refused as a whole: rules one by one, so that a bad one costs only itself;
-    /// deletions in batches of the size that every deployment takes.
-    async fn in_parts(&self, step: Step, ids: &Resolved, error: Error) -> Result<Outcome, ExecError> {
-        let parts: Vec<StepOp> = match &step.op {
-            StepOp::CreateRules { listener, rules } => rules
-                .iter()
-                .map(|rule| StepOp::CreateRules {
-                    listener: *listener,
-                    rules: vec![rule.clone()],
-                })
-                .collect(),
-            StepOp::UpdateRules { listener, rules } => rules
-                .iter()
-                .map(|rule| StepOp::UpdateRules {
-                    listener: *listener,
-                    rules: vec![rule.clone()],
-                })
-                .collect(),
-            StepOp::DeleteRules { listener, ids } if ids.len() > SMALL_DELETE => ids
-                .chunks(SMALL_DELETE)
-                .map(|chunk| StepOp::DeleteRules {
-                    listener: *listener,
-                    ids: chunk.to_vec(),
-                })
-                .collect(),
-            _ => return Err(wrap(&step, error)),
-        };
-        let removal = step.op.is_removal();
-        let mut outcome = Outcome::default();
-        if let [only] = parts.as_slice() {
-            outcome.refused.extend(self.refusal(only, &error));
-            return Ok(outcome);
-        }
-        for op in parts {
-            let part = Step { op, ..step.clone() };
-            match self.once(&part, ids).await? {
-                Ok(response) => outcome.made.push((part, response)),
-                Err(error) if error.class() == ErrorClass::Permanent && !removal => {
-                    outcome.refused.extend(self.refusal(&part.op, &error));
-                }
-                Err(error) => return Err(wrap(&part, error)),
+        for (index, step) in plan.steps.iter().enumerate() {
+            queue.missing[index] = step.waits_for.len();
+            for waited in &step.waits_for {
+                queue.behind[waited.0].push(index);
             }
         }
-        Ok(outcome)
-    }
-
-    fn refusal(&self, op: &StepOp, error: &Error) -> Option<Refusal> {
-        let (rule, known) = match op {
-            StepOp::CreateRules { rules, .. } => {
-                let rule = rules.first()?;
-                let what = format!(
-                    "{} -> {}",
-                    describe_conditions(&rule.conditions),
-                    describe_actions(&rule.actions)
-                );
-                (rule.name.clone(), what)
-            }
-            StepOp::UpdateRules { rules, .. } => {
-                let rule = rules.first()?;
-                (
-                    rule.name.clone().unwrap_or_else(|| rule.id.clone()),
-                    rule.id.clone(),
-                )
-            }
-            _ => return None,
-        };
-        let origin = self
-            .desired
-            .listeners
-            .iter()
-            .flat_map(|l| &l.rules)
-            .filter(|r| !r.origins.is_empty())
-            .find(|r| RuleIdentity::of(r).rule_name() == rule)
-            .map(|r| {
-                let origins = r.origins.iter().map(|o| format!("{} {}", o.object, o.field));
-                origins.collect::<Vec<_>>().join(", ")
-            });
-        Some(Refusal {
-            rule,
-            description: origin.unwrap_or(known),
-            message: error.to_string(),
-        })
-    }
-
-    /// Uploads a certificate. Uploads take no ClientToken: a repetition whose first answer was lost finds the name taken,
-    /// by the same content, since names follow content.
-    async fn upload(&self, step: Step, ids: &Resolved) -> Result<Outcome, ExecError> {
-        let StepOp::UploadCertificate { key, name } = &step.op else {
-            return self.plain(step, ids).await;
-        };
-        let pem = self
-            .source
-            .pem(key)
-            .await
-            .map_err(|source| ExecError::Certificate {
-                key: key.0.clone(),
-                source,
-            })?;
-        let mut request = step.request(ids)?;
-        if let Request::UploadUserCertificate(upload) = &mut request {
-            upload.cert = Some(pem.certificate);
-            upload.key = Some(pem.key);
+        // Steps only wait for earlier ones.
+        for (index, step) in plan.steps.iter().enumerate().rev() {
+            let own = if step.completion == Completion::Immediate {
+                1
+            } else {
+                2
+            };
+            let rest = queue.behind[index].iter().map(|later| queue.way[*later]).max();
+            queue.way[index] = own + rest.unwrap_or_default();
         }
-        let error = match call(self.client, &request, false, self.poll).await {
-            Ok(Sent::Done(response)) => return Ok(made(step, response)),
-            Ok(Sent::Gone) => return Ok(made(step, Response::default())),
-            Err(error) => error,
-        };
-        let there = certificates(self.client, name).await.unwrap_or_default();
-        match there.get(name) {
-            Some(found) => {
-                let response = Response {
-                    certificate: Some(found.number),
-                    ..Response::default()
-                };
-                Ok(made(step, response))
+        for index in 0..total {
+            if queue.missing[index] == 0 {
+                queue.push(index);
             }
-            None => Err(wrap(&step, error)),
         }
+        queue
     }
 
-    /// Waits for what has a status instead of a job.
-    async fn settle(&self, mut outcome: Outcome, ids: &Resolved) -> Result<Outcome, ExecError> {
-        for (step, response) in &outcome.made {
-            if step.completion != Completion::LoadBalancerActive {
+    fn push(&mut self, index: usize) {
+        if self.lost[index] {
+            return;
+        }
+        self.ready.insert((std::cmp::Reverse(self.way[index]), index));
+    }
+
+    fn take(&mut self) -> Option<usize> {
+        self.ready.pop_first().map(|(_, index)| index)
+    }
+
+    /// Notes a failure: what builds on the step is lost with it, what only came after it goes on.
+    fn lose(&mut self, plan: &Plan, index: usize) {
+        let mut lost = vec![index];
+        while let Some(index) = lost.pop() {
+            if std::mem::replace(&mut self.lost[index], true) {
                 continue;
             }
-            let (id, edition) = match &step.op {
-                StepOp::CreateLoadBalancer(_) => (response.id.clone(), None),
-                StepOp::UpdateEdition(edition) => (ids.load_balancer.clone(), Some(*edition)),
-                _ => (None, None),
-            };
-            if let Some(id) = id {
-                outcome.load_balancer = Some(self.active(&id, edition).await?);
-            }
-        }
-        Ok(outcome)
-    }
-
-    async fn active(&self, id: &str, edition: Option<Edition>) -> Result<ObservedLoadBalancer, ExecError> {
-        let started = Instant::now();
-        loop {
-            let found = match load_balancer(self.client, id).await {
-                Ok(found) => found,
-                Err(error) if error.class().is_transient() => None,
-                Err(error) => return Err(error.into()),
-            };
-            let status = found
-                .as_ref()
-                .map_or("not visible", |lb| lb.status.as_str())
-                .to_owned();
-            let waited = started.elapsed();
-            match found {
-                Some(lb) if lb.status == "Active" && edition.is_none_or(|e| e == lb.attributes.edition) => {
-                    return Ok(lb);
+            for later in std::mem::take(&mut self.behind[index]) {
+                if plan.steps[later].may_fail.iter().any(|step| step.0 == index) {
+                    self.missing[later] -= 1;
+                    if self.missing[later] == 0 {
+                        self.push(later);
+                    }
+                } else {
+                    lost.push(later);
                 }
-                _ if status == "CreateFailed" || waited >= ACTIVE_DEADLINE => {
-                    return Err(ExecError::NotActive {
-                        id: id.to_owned(),
-                        status,
-                        waited_s: waited.as_secs(),
-                    });
-                }
-                _ => sleep(self.poll).await,
             }
         }
     }
 
-    /// Fills in the zones of vSwitches that were named without.
-    async fn name_zones(&self, op: &mut StepOp) -> Result<(), ExecError> {
-        let zones: &mut Vec<ZoneMapping> = match op {
-            StepOp::CreateLoadBalancer(lb) => &mut lb.zone_mappings,
-            StepOp::UpdateZones(zones) | StepOp::UpdateAddressType { zones, .. } => zones,
-            _ => return Ok(()),
-        };
-        let unknown: Vec<String> = zones
-            .iter()
-            .filter(|zone| zone.zone_id.is_empty())
-            .map(|zone| zone.vswitch_id.clone())
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let request = vpc::DescribeVSwitches {
-            vswitch_id: Some(unknown.join(",")),
-            ..Default::default()
-        };
-        let found = self.client.all_pages(request).await?;
-        let mut missing = Vec::new();
-        for zone in zones.iter_mut().filter(|zone| zone.zone_id.is_empty()) {
-            match found.iter().find(|s| s.vswitch_id == zone.vswitch_id) {
-                Some(switch) => zone.zone_id.clone_from(&switch.zone_id),
-                None => missing.push(zone.vswitch_id.clone()),
+    fn finish(&mut self, plan: &Plan, index: usize) {
+        debug_assert!(index < plan.steps.len());
+        self.finished[index] = true;
+        for later in std::mem::take(&mut self.behind[index]) {
+            self.missing[later] -= 1;
+            if self.missing[later] == 0 {
+                self.push(later);
             }
-        }
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(ExecError::UnknownVSwitch(missing.join(", ")))
         }
     }
 }
 
-fn made(step: Step, response: Response) -> Outcome {
-    Outcome {
-        made: vec![(step, response)],
-        ..Outcome::default()
-    }
+/// How the steps ended so far.
+#[derive(Default)]
+struct Ended {
+    done: usize,
+    refused: Vec<Refusal>,
+    failure: Option<ExecError>,
+    uncertain: bool,
+    stop: bool,
+    too_many_rules: Option<usize>,
 }
 
-/// Whether it is not the request that is wrong but who makes it.
-fn refuses_caller(error: &Error) -> bool {
-    matches!(error.http_status(), Some(401 | 403))
-        || error.code().is_none()
-        || error.code().is_some_and(|code| {
-            let code = code.to_ascii_lowercase();
-            [
-                "forbidden",
-                "nopermission",
-                "signature",
-                "invalidaccesskey",
-                "operationdenied",
-            ]
-            .iter()
-            .any(|head| code.starts_with(head))
+impl Ended {
+    fn fail(&mut self, step: &Step, error: ExecError, without_effect: bool) {
+        self.uncertain |= !without_effect || matches!(error, ExecError::Stale { .. });
+        let class = error.class();
+        self.stop |=
+            matches!(error, ExecError::Stale { .. }) || matches!(class, Some(ErrorClass::Throttled { .. }));
+        if let StepOp::CreateRules { rules, .. } = &step.op
+            && class == Some(ErrorClass::Quota)
+        {
+            let least = self.too_many_rules.unwrap_or(usize::MAX).min(rules.len());
+            self.too_many_rules = Some(least);
+        }
+        // What stops everything explains more than what failed beside it.
+        if self.failure.is_none() || self.stop && !self.failure.as_ref().is_some_and(stops) {
+            self.failure = Some(error);
+        }
+    }
+
+    fn stops(&self) -> bool {
+        self.stop
+    }
+
+    fn result(
+        self,
+        plan: &Plan,
+        queue: &Queue,
+        names: &RuleNames<'_>,
+        took: Duration,
+    ) -> Result<Execution, Unfinished> {
+        let total = plan.steps.len();
+        let done = self.done;
+        let error = match self.failure {
+            Some(error) => error,
+            None if done < total => ExecError::Cancelled { done, total },
+            None => {
+                return Ok(Execution {
+                    steps: done,
+                    refused: self.refused,
+                    took,
+                });
+            }
+        };
+        let left = plan.steps.iter().zip(&queue.finished).filter(|(_, done)| !**done);
+        let missing = left.flat_map(|(step, _)| names.objects(&step.op)).collect();
+        Err(Unfinished {
+            error: Box::new(error),
+            is_known: !self.uncertain,
+            missing,
+            too_many_rules: self.too_many_rules,
         })
+    }
 }
 
-/// Tells "the world has moved on" from other failures.
-fn wrap(step: &Step, error: Error) -> ExecError {
-    let text = step.describe();
-    let source = Box::new(error);
-    let moved = matches!(source.class(), ErrorClass::NotFound | ErrorClass::AlreadyExists);
-    if moved && !matches!(step.op, StepOp::UploadCertificate { .. }) {
-        ExecError::Stale { step: text, source }
-    } else {
-        ExecError::Step { step: text, source }
+fn stops(error: &ExecError) -> bool {
+    matches!(error, ExecError::Stale { .. }) || matches!(error.class(), Some(ErrorClass::Throttled { .. }))
+}
+
+/// The wanted rules by the names they have in the cloud.
+pub(super) struct RuleNames<'a> {
+    by_name: BTreeMap<String, &'a Rule>,
+    /// Names of the rules that are there, by id.
+    by_id: BTreeMap<String, String>,
+}
+
+impl<'a> RuleNames<'a> {
+    fn new(desired: &'a Gateway, observed: &Observed) -> Self {
+        let wanted = desired.listeners.iter().flat_map(|l| &l.rules);
+        let there = observed.listeners.iter().flat_map(|l| &l.rules);
+        Self {
+            by_name: wanted
+                .map(|rule| (RuleIdentity::of(rule).rule_name(), rule))
+                .collect(),
+            by_id: there
+                .map(|rule| (rule.id().to_owned(), rule.rule.name.clone()))
+                .collect(),
+        }
     }
+
+    /// The wanted rule of a name.
+    pub(super) fn rule(&self, name: &str) -> Option<&'a Rule> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The wanted rule that a rule in the cloud is.
+    pub(super) fn rule_of_id(&self, id: &str) -> Option<&'a Rule> {
+        self.rule(self.by_id.get(id)?)
+    }
+
+    /// The objects whose rules a step makes, changes, or needs.
+    fn objects(&self, op: &StepOp) -> BTreeSet<ObjectRef> {
+        let mut objects = BTreeSet::new();
+        let mut add = |rule: &Rule| objects.extend(rule.origins.iter().map(|o| o.object.clone()));
+        match op {
+            StepOp::CreateRules { rules, .. } => {
+                rules.iter().filter_map(|r| self.rule(&r.name)).for_each(add);
+            }
+            StepOp::UpdateRules { rules, .. } => {
+                for update in rules {
+                    let named = update.name.as_deref().and_then(|name| self.rule(name));
+                    if let Some(rule) = named.or_else(|| self.rule_of_id(&update.id)) {
+                        add(rule);
+                    }
+                }
+            }
+            StepOp::CreateServerGroup { key, .. }
+            | StepOp::Servers {
+                group: ServerGroupRef::Managed(key),
+                ..
+            } => self.users(key).for_each(&mut add),
+            _ => {}
+        }
+        objects
+    }
+
+    /// Rules that send requests to a group.
+    fn users(&self, key: &ServerGroupKey) -> impl Iterator<Item = &'a Rule> {
+        let key = key.clone();
+        self.by_name
+            .values()
+            .copied()
+            .filter(move |rule| uses(rule, &key))
+    }
+}
+
+/// Whether a rule sends requests to a group.
+pub(crate) fn uses(rule: &Rule, key: &ServerGroupKey) -> bool {
+    let is = |group: &ServerGroupRef| matches!(group, ServerGroupRef::Managed(used) if used == key);
+    rule.actions.iter().any(|action| match action {
+        Action::Forward(forward) => forward.targets.iter().any(|target| is(&target.group)),
+        Action::TrafficMirror(mirror) => mirror.groups.iter().any(is),
+        _ => false,
+    })
 }

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_model::{Diagnostic, ObjectRef, Severity};
+use albconfig_crd::AlbConfig;
 use concurrency_scheduler::{ClassConfig, Mode, Priority, Scheduler, SchedulerHandle, Submission};
-use ingress_translate::Settings;
+use ingress_translate::{AccountCertificates, Settings};
 use kube::{Client, ResourceExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use self::resync::Resyncs;
+use crate::account;
 use crate::feed::{self, Change};
 use crate::index::{Claim, GatewayChange, Index, Settled, WantedGateway, by_object};
 use crate::jobs::{GatewayJob, Job, JobKey, KUBE, LB, RS, Wish};
@@ -54,9 +56,9 @@ impl Controller {
         rs.validate(RS)?;
         // The API server protects itself (priority and fairness); this only keeps a burst of Events polite.
         let kube_class = ClassConfig {
-            rate_per_s: Some(100.0),
-            burst: 200,
-            max_concurrent: 16,
+            rate_per_s: Some(500.0),
+            burst: 500,
+            max_concurrent: 32,
             ..ClassConfig::default()
         };
         Ok(Self {
@@ -89,8 +91,17 @@ impl Controller {
             cluster_id: self.options.cluster_id.clone(),
             process: rand::random(),
             poll_interval: Duration::from_millis(self.options.poll_interval_ms),
+            rule_quota: self.options.rule_quota.map(usize::from),
         };
         let writer = worker.writer.clone();
+        let pauses = account::Pauses {
+            fresh: Duration::from_secs(self.options.certificate_interval),
+            lacking: Duration::from_secs(self.options.certificate_search_interval),
+        };
+        let (need, needed) = watch::channel(account::Need::None);
+        let (certificates, account) = mpsc::unbounded_channel();
+        let reader = account::keep_reading(worker.alb.clone(), pauses, needed, certificates, stop.clone());
+        tasks.spawn(reader);
         let [lb, rs, kube] = self.classes;
         let scheduler = Scheduler::builder()
             .class(LB, lb)
@@ -104,6 +115,8 @@ impl Controller {
         let settings = Settings {
             cluster_id: self.options.cluster_id.clone(),
             vpc_id: self.options.vpc_id.clone(),
+            tls_hosts_on_http: self.options.tls_hosts_on_http,
+            hosts_without_dot: self.options.hosts_without_dot,
             ..Settings::default()
         };
         let mut run = Run {
@@ -112,10 +125,11 @@ impl Controller {
             writer,
             shared: self.shared,
             resyncs: Resyncs::default(),
+            need,
             options: self.options,
             scheduler: scheduler.clone(),
         };
-        let ended = run.until_stopped(feed, inbox, &stop).await;
+        let ended = run.until_stopped(feed, inbox, account, &stop).await;
 
         info!("stopping: running changes may finish");
         stop.cancel();
@@ -138,6 +152,8 @@ struct Run {
     writer: Writer,
     shared: Arc<Shared>,
     resyncs: Resyncs,
+    /// Says how urgently the account's certificates are needed.
+    need: watch::Sender<account::Need>,
     options: Options,
     scheduler: SchedulerHandle<JobKey, Job>,
 }
@@ -147,6 +163,7 @@ impl Run {
         &mut self,
         mut feed: mpsc::Receiver<Change>,
         mut inbox: mpsc::UnboundedReceiver<Report>,
+        mut account: mpsc::UnboundedReceiver<AccountCertificates>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         let batch = Duration::from_millis(self.options.batch_delay_ms);
@@ -162,10 +179,15 @@ impl Run {
                     None if stop.is_cancelled() => return Ok(()),
                     None => return Err(Error::FeedEnded),
                 },
+                list = account.recv() => if let Some(list) = list { self.index.set_account(list) },
                 report = inbox.recv() => if let Some(report) = report { self.take(report) },
                 () = at(settle_at) => {
                     settle_at = None;
                     let settled = self.index.settle();
+                    self.need.send_if_modified(|need| {
+                        let now = self.index.need_of_account();
+                        std::mem::replace(need, now) != now
+                    });
                     self.act(settled).await;
                 }
                 () = at(self.resyncs.next()) => {
@@ -212,16 +234,15 @@ impl Run {
             GatewayChange::Delete(albconfig) => {
                 let name: Arc<str> = albconfig.name_any().into();
                 self.forget(&name);
-                let job = GatewayJob {
-                    wish: Wish::Go(albconfig),
-                    reread: true,
-                };
-                self.submit(LB, JobKey::Gateway(name), Job::Gateway(job), Priority::User);
+                // Until it is gone: an end that failed for good is tried again.
+                self.resyncs.plan(&name, self.options.resync_interval);
+                self.let_go(name, albconfig, Priority::User);
             }
             GatewayChange::Gone(name) => {
                 // The AlbConfig went without its finalizer: what to do with the ALB is not known, so it stays.
                 self.forget(&name);
                 self.shared.observed.remove(&name);
+                self.shared.rule_limits.remove(&name);
                 self.shared.pools.retain(|key, _| key.albconfig != name);
             }
         }
@@ -268,6 +289,11 @@ impl Run {
     /// Compares an ALB and its server groups with what is wanted, from a fresh look.
     fn resync(&mut self, name: &Arc<str>) {
         let Some(wanted) = self.index.gateway(name).cloned() else {
+            let leaving = self.index.albconfig(name).cloned().map(Arc::new);
+            if let Some(albconfig) = leaving.filter(|a| a.metadata.deletion_timestamp.is_some()) {
+                self.resyncs.plan(name, self.options.resync_interval);
+                self.let_go(name.clone(), albconfig, Priority::Resync);
+            }
             return;
         };
         self.resyncs.plan(name, self.options.resync_interval);
@@ -290,6 +316,14 @@ impl Run {
                 Priority::Resync,
             );
         }
+    }
+
+    fn let_go(&self, name: Arc<str>, albconfig: Arc<AlbConfig>, priority: Priority) {
+        let job = GatewayJob {
+            wish: Wish::Go(albconfig),
+            reread: true,
+        };
+        self.submit(LB, JobKey::Gateway(name), Job::Gateway(job), priority);
     }
 
     async fn answer_claim(&mut self, claim: Claim) {

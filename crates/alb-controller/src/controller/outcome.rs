@@ -14,10 +14,16 @@ use kube::ResourceExt;
 use tracing::{info, warn};
 
 use super::Run;
-use crate::index::{Key, WantedGateway, by_object};
+use crate::cloud::uses;
+use crate::index::{Key, PoolKey, WantedGateway, by_object};
 use crate::jobs::{GatewayJob, Job, JobKey, LB, RS, Wish};
 use crate::report::{Conditions, ObjectJob, albconfig_status};
-use crate::work::Report;
+use crate::work::{Failed, QUOTA_EXCEEDED, Report};
+
+/// From which attempt on a failure that may pass is told.
+const LASTING: u32 = 3;
+/// Seconds until a change that a quota stopped is tried again, at most.
+const QUOTA_INTERVAL_S: u64 = 60;
 
 impl Run {
     /// Takes in what a change reports.
@@ -31,12 +37,12 @@ impl Run {
             } => {
                 self.programmed(&wanted, &load_balancer, &findings, calls);
             }
-            Report::Failed {
-                albconfig,
-                code,
-                message,
-            } => self.failed(&albconfig, code, &message),
-            Report::Gone { albconfig } => info!(%albconfig, "deleted or released, and let go"),
+            Report::Failed { albconfig, failed } => self.failed(&albconfig, &failed),
+            Report::PoolFailed { key, failed } => self.pool_failed(&key, &failed),
+            Report::Gone { albconfig } => {
+                self.resyncs.cancel(&albconfig);
+                info!(%albconfig, "deleted or released, and let go");
+            }
             Report::PoolLost { key } => {
                 if let Some(wanted) = self.index.gateway(&key.albconfig).cloned() {
                     let job = GatewayJob {
@@ -109,10 +115,12 @@ impl Run {
         }
     }
 
-    fn failed(&mut self, name: &Arc<str>, code: &'static str, message: &str) {
-        warn!(albconfig = %name, code, message, "change failed");
+    fn failed(&mut self, name: &Arc<str>, failed: &Failed) {
+        if !self.is_worth_telling(name, failed) {
+            return;
+        }
         let object = ObjectRef::new("AlbConfig", "", &**name);
-        let failure = Diagnostic::new(Severity::Error, code, object, "", message);
+        let failure = Diagnostic::new(Severity::Error, failed.code, object, "", &*failed.message);
         let Some(wanted) = self.index.gateway(name).cloned() else {
             let object = failure.object.clone();
             self.tell(&object, BTreeSet::from([failure]));
@@ -120,15 +128,54 @@ impl Run {
         };
         let mut all = wanted.findings.to_vec();
         all.push(failure);
+        all.extend(hurt(failed, failed.missing.iter().cloned()));
         self.tell_all(&wanted, &all);
         self.write_status(
             name,
             None,
             &Conditions {
                 findings: &wanted.findings,
-                failure: Some(message),
+                failure: Some(&failed.message),
             },
         );
+    }
+
+    fn pool_failed(&mut self, key: &PoolKey, failed: &Failed) {
+        let name = &key.albconfig;
+        if !self.is_worth_telling(name, failed) {
+            return;
+        }
+        let Some(wanted) = self.index.gateway(name) else {
+            return;
+        };
+        let rules = wanted.gateway.listeners.iter().flat_map(|l| &l.rules);
+        let users: BTreeSet<ObjectRef> = rules
+            .filter(|rule| uses(rule, &key.group))
+            .flat_map(|rule| rule.origins.iter().map(|origin| origin.object.clone()))
+            .chain([ObjectRef::new("AlbConfig", "", &**name)])
+            .collect();
+        for finding in hurt(failed, users) {
+            let object = finding.object.clone();
+            let news = self.told.add(&object, BTreeSet::from([finding]));
+            self.publish(&object, news);
+        }
+    }
+
+    /// Trouble that passes by itself is told when it lasts. A quota that is used up may have room again whenever
+    /// something goes elsewhere, so it is looked at again soon.
+    fn is_worth_telling(&mut self, name: &Arc<str>, failed: &Failed) -> bool {
+        let Failed {
+            code,
+            message,
+            attempt,
+            ..
+        } = failed;
+        warn!(albconfig = %name, code, message, attempt, "change failed");
+        if *code == QUOTA_EXCEEDED {
+            let soon = QUOTA_INTERVAL_S.min(self.options.resync_interval);
+            self.resyncs.hasten(name, soon);
+        }
+        !failed.passing || *attempt >= LASTING
     }
 
     pub(super) fn write_status(
@@ -227,6 +274,18 @@ impl Run {
             },
         );
     }
+}
+
+/// What objects are told whose wishes are not in force because of a failure.
+fn hurt(failed: &Failed, objects: impl IntoIterator<Item = ObjectRef>) -> Vec<Diagnostic> {
+    let told = |object| {
+        let message = format!(
+            "what it asks for is not, or not all, in force: {}",
+            failed.message
+        );
+        Diagnostic::new(Severity::Error, failed.code, object, "", message)
+    };
+    objects.into_iter().map(told).collect()
 }
 
 /// Host names in the status of an Ingress.

@@ -24,6 +24,14 @@ impl Resyncs {
         self.of.insert(name.clone(), moment);
     }
 
+    /// Brings the next one forward: not later than `interval_s` from now.
+    pub(super) fn hasten(&mut self, name: &Arc<str>, interval_s: u64) {
+        let latest = Instant::now() + Duration::from_secs(interval_s);
+        if self.of.get(name).is_none_or(|planned| *planned > latest) {
+            self.plan(name, interval_s);
+        }
+    }
+
     pub(super) fn cancel(&mut self, name: &Arc<str>) {
         if let Some(moment) = self.of.remove(name) {
             self.queue.remove(&(moment, name.clone()));
@@ -49,6 +57,17 @@ impl Resyncs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hastened_one_is_due_early_and_an_early_one_is_not_put_off() {
+        let mut resyncs = Resyncs::default();
+        let a: Arc<str> = "a".into();
+        resyncs.plan(&a, 600);
+        resyncs.hasten(&a, 60);
+        resyncs.hasten(&a, 300);
+        assert_eq!(resyncs.due(Instant::now() + Duration::from_secs(66)), [a]);
+        assert!(resyncs.next().is_none());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn each_gateway_is_due_once_in_its_interval_and_not_after_it_was_cancelled() {

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use alb_model::ObjectRef;
-use albconfig_crd::AlbConfig;
-use ingress_translate::{Compiled, Settings, parse_tls_secret};
+use albconfig_crd::{AlbConfig, Reading};
+use ingress_translate::{AccountCertificates, Compiled, Settings, parse_tls_secret};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use self::objects::{Objects, Slice};
@@ -21,6 +21,7 @@ pub(crate) use self::settle::by_object;
 use self::store::Changed;
 pub(crate) use self::store::Key;
 pub(crate) use self::wanted::{Claim, GatewayChange, Pool, PoolKey, Settled, WantedGateway};
+use crate::account::Need;
 use crate::feed::Change;
 
 /// See the module documentation.
@@ -34,6 +35,8 @@ pub(crate) struct Index {
     /// Ingresses of an AlbConfig, by its name.
     members: BTreeMap<Arc<str>, BTreeSet<Key>>,
     gateways: BTreeMap<Arc<str>, WantedGateway>,
+    /// What the assembly of a gateway read beside its Ingresses.
+    assembled: BTreeMap<Arc<str>, Assembly>,
     pools: BTreeMap<PoolKey, Pool>,
     /// Pools fed by a Service.
     pools_of: HashMap<Key, BTreeSet<PoolKey>>,
@@ -46,6 +49,16 @@ struct Entry {
     albconfig: Option<Arc<str>>,
     compiled: Option<Compiled>,
     reads: BTreeSet<Read>,
+}
+
+/// What the assembly of a gateway read beside its Ingresses.
+#[derive(Debug, Default)]
+struct Assembly {
+    reads: BTreeSet<Read>,
+    /// Whether it has listeners that take certificates of the account.
+    discovers: bool,
+    /// Whether a host lacks a certificate of the account.
+    lacks: bool,
 }
 
 /// An object that a translation read.
@@ -68,6 +81,7 @@ impl Index {
             readers: HashMap::new(),
             members: BTreeMap::new(),
             gateways: BTreeMap::new(),
+            assembled: BTreeMap::new(),
             pools: BTreeMap::new(),
             pools_of: HashMap::new(),
             dirty: Dirty::default(),
@@ -135,7 +149,7 @@ impl Index {
                 }
             }
             Change::AlbConfig(event) => {
-                for change in self.objects.albconfigs.apply(event, |albconfig| albconfig) {
+                for change in self.objects.albconfigs.apply(event, |reading| reading) {
                     if differs(&change, albconfig_input) {
                         self.dirty.gateways.insert(change.key.name);
                     }
@@ -172,15 +186,38 @@ impl Index {
     }
 
     /// An AlbConfig as the API server has it.
-    pub(crate) fn albconfig(&self, name: &str) -> Option<&Arc<AlbConfig>> {
-        self.objects.albconfigs.get(&Key::new("", name))
+    pub(crate) fn albconfig(&self, name: &str) -> Option<&AlbConfig> {
+        let reading = self.objects.albconfigs.get(&Key::new("", name))?;
+        Some(&reading.albconfig)
+    }
+
+    /// Takes in what certificates the account has now.
+    pub(crate) fn set_account(&mut self, account: AccountCertificates) {
+        if self.objects.account.as_deref() == Some(&account) {
+            return;
+        }
+        self.objects.account = Some(Arc::new(account));
+        let concerned = self.assembled.iter().filter(|(_, assembly)| assembly.discovers);
+        self.dirty
+            .gateways
+            .extend(concerned.map(|(name, _)| name.clone()));
+    }
+
+    /// How urgently the account's certificates are needed.
+    pub(crate) fn need_of_account(&self) -> Need {
+        let needs = self.assembled.values().map(|assembly| match assembly {
+            Assembly { lacks: true, .. } => Need::Lacking,
+            Assembly { discovers: true, .. } => Need::Fresh,
+            _ => Need::None,
+        });
+        needs.max().unwrap_or_default()
     }
 
     /// Uid of an object that may get Events.
     pub(crate) fn uid(&self, kind: &str, key: &Key) -> Option<String> {
         match kind {
             "Ingress" => self.objects.ingresses.get(key)?.metadata.uid.clone(),
-            "AlbConfig" => self.objects.albconfigs.get(key)?.metadata.uid.clone(),
+            "AlbConfig" => self.objects.albconfigs.get(key)?.albconfig.metadata.uid.clone(),
             "IngressClass" => self.objects.classes.get(key)?.metadata.uid.clone(),
             "Service" => self.objects.services.get(key)?.metadata.uid.clone(),
             _ => None,
@@ -188,9 +225,13 @@ impl Index {
     }
 
     fn touch(&mut self, kind: &str, key: &Key) {
-        if let Some(readers) = self.readers.get(&settle::object(kind, key)) {
+        let object = settle::object(kind, key);
+        if let Some(readers) = self.readers.get(&object) {
             self.dirty.ingresses.extend(readers.iter().cloned());
         }
+        let reads = |assembly: &&Assembly| assembly.reads.contains(&object);
+        let gateways = self.assembled.iter().filter(|(_, assembly)| reads(assembly));
+        self.dirty.gateways.extend(gateways.map(|(name, _)| name.clone()));
     }
 }
 
@@ -216,7 +257,7 @@ fn ingress_input(ingress: &Ingress) -> impl PartialEq + use<> {
 }
 
 /// What a gateway depends on of an AlbConfig. The generation is part of it because the conditions name it.
-fn albconfig_input(albconfig: &AlbConfig) -> impl PartialEq + use<> {
-    let meta = &albconfig.metadata;
+fn albconfig_input(reading: &Reading) -> impl PartialEq + use<> {
+    let meta = &reading.albconfig.metadata;
     (meta.uid.clone(), meta.generation, meta.deletion_timestamp.clone())
 }

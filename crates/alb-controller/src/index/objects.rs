@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use albconfig_crd::AlbConfig;
-use ingress_translate::{EndpointSliceView, Lookups, SecretState, default_class};
+use albconfig_crd::Reading;
+use ingress_translate::{AccountCertificates, EndpointSliceView, Lookups, SecretState, default_class};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -43,7 +43,9 @@ pub(super) struct Objects {
     pub(super) services: Store<Service>,
     pub(super) secrets: Store<SecretState>,
     pub(super) slices: Store<Slice>,
-    pub(super) albconfigs: Store<AlbConfig>,
+    pub(super) albconfigs: Store<Reading>,
+    /// The account's certificates, once they are known.
+    pub(super) account: Option<Arc<AccountCertificates>>,
     /// Slices of a Service: a search by label would read them all.
     slices_of: HashMap<Key, BTreeSet<Key>>,
 }
@@ -103,5 +105,9 @@ impl Lookups for Objects {
 
     fn default_ingress_class(&self) -> Option<Arc<IngressClass>> {
         default_class(self.classes.iter().map(|(_, class)| class)).cloned()
+    }
+
+    fn account_certificates(&self) -> Option<Arc<AccountCertificates>> {
+        self.account.clone()
     }
 }

@@ -103,7 +103,8 @@ impl Index {
     /// One gateway: what its AlbConfig and all its Ingresses ask for together.
     fn reassemble(&mut self, name: &Arc<str>, settled: &mut Settled) {
         let members: Vec<_> = self.members.get(name).into_iter().flatten().cloned().collect();
-        let Some(albconfig) = self.objects.albconfigs.get(&Key::new("", name)).cloned() else {
+        let Some(reading) = self.objects.albconfigs.get(&Key::new("", name)).cloned() else {
+            self.assembled.remove(name);
             if self.gateways.remove(name).is_some() {
                 settled.gateways.push(GatewayChange::Gone(name.clone()));
             }
@@ -113,7 +114,9 @@ impl Index {
             }
             return;
         };
+        let albconfig = Arc::new(reading.albconfig.clone());
         if albconfig.metadata.deletion_timestamp.is_some() && members.is_empty() {
+            self.assembled.remove(name);
             self.gateways.remove(name);
             self.drop_pools(name, &BTreeSet::new());
             settled.gateways.push(GatewayChange::Delete(albconfig));
@@ -128,8 +131,19 @@ impl Index {
             .iter()
             .flat_map(|c| c.diagnostics.iter().cloned())
             .collect();
-        let created = compiled.iter().map(|c| (c.object.clone(), c.created_s)).collect();
-        let assembled = translate::assemble(&albconfig, compiled, &self.settings);
+        let created = compiled
+            .iter()
+            .map(|c| (c.object.clone(), c.created_s))
+            // The gateway's own rules, such as the one that answers 404, go before those of any Ingress.
+            .chain([(object("AlbConfig", &Key::new("", name)), i64::MIN)])
+            .collect();
+        let assembled = translate::assemble_with(&reading, compiled, &self.objects, &self.settings);
+        let read = super::Assembly {
+            discovers: assembled.discovers,
+            lacks: !assembled.undiscovered.is_empty(),
+            reads: assembled.reads,
+        };
+        self.assembled.insert(name.clone(), read);
         findings.extend(assembled.diagnostics);
         let mut pools = BTreeSet::new();
         for (group, backend) in &assembled.backends {
@@ -166,6 +180,8 @@ impl Index {
             gateway: Arc::new(assembled.gateway),
             accepted: assembled.accepted,
             held: assembled.held,
+            frozen_load_balancer: assembled.frozen_load_balancer,
+            frozen_listeners: assembled.frozen_listeners,
             created,
             findings: Arc::new(findings),
             served: Arc::new(served),

@@ -17,10 +17,14 @@ pub(crate) struct WantedGateway {
     pub(crate) albconfig: Arc<AlbConfig>,
     /// The gateway; its server groups hold no servers, those are in the pools.
     pub(crate) gateway: Arc<Gateway>,
-    /// Whether the AlbConfig is valid as far as the load balancer is concerned. If not, nothing of it is touched.
+    /// Whether the AlbConfig says which load balancer and listeners it means. If not, nothing of it is touched.
     pub(crate) accepted: bool,
     /// Listeners that can't be built now and must be neither created nor deleted.
     pub(crate) held: BTreeSet<(u16, ListenerProtocol)>,
+    /// Whether the load balancer's attributes stay as they are, for what is written of them has a mistake.
+    pub(crate) frozen_load_balancer: bool,
+    /// Listeners whose attributes stay as they are.
+    pub(crate) frozen_listeners: BTreeSet<(u16, ListenerProtocol)>,
     /// When each Ingress was created, Unix seconds: the older comes first when not all rules fit.
     pub(crate) created: BTreeMap<ObjectRef, i64>,
     /// What was found on the way, for the AlbConfig and for each Ingress of it.

@@ -42,17 +42,31 @@ pub(crate) fn albconfig_status(
         .iter()
         .filter(|f| f.severity == Severity::Error && f.object.kind == "AlbConfig")
         .collect::<Vec<_>>();
+    let warnings = conditions
+        .findings
+        .iter()
+        .filter(|f| f.severity == Severity::Warning && f.object.kind == "AlbConfig")
+        .collect::<Vec<_>>();
     match own.first() {
         None => set(
             condition_type::ACCEPTED,
             true,
             "Accepted",
-            "The spec is valid.".into(),
+            match warnings.as_slice() {
+                [] => "The spec is valid.".into(),
+                some => format!("The spec is valid. {}", list(some)),
+            },
         ),
         Some(first) => set(condition_type::ACCEPTED, false, &first.code, list(&own)),
     }
 
     match conditions.failure {
+        None if !own.is_empty() => set(
+            condition_type::PROGRAMMED,
+            false,
+            "PartlyProgrammed",
+            format!("Everything but this is in force: {}", list(&own)),
+        ),
         None => set(
             condition_type::PROGRAMMED,
             true,

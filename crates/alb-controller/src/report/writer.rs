@@ -1,7 +1,7 @@
 //! Writes to the Kubernetes API. Each method is one idempotent request, so that a retry does no harm.
 
 use alb_model::Diagnostic;
-use albconfig_crd::{AlbConfig, AlbConfigStatus, FINALIZER};
+use albconfig_crd::{AlbConfig, AlbConfigStatus, FINALIZER, Reading};
 use k8s_openapi::api::core::v1::{ObjectReference, Secret};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -77,7 +77,7 @@ impl Writer {
     }
 
     async fn albconfig_status(&self, name: &str, status: &AlbConfigStatus) -> Result<(), kube::Error> {
-        let api = Api::<AlbConfig>::all(self.client.clone());
+        let api = Api::<Reading>::all(self.client.clone());
         let patch = json!({ "status": status });
         api.patch_status(name, &params(), &Patch::Merge(&patch))
             .await
@@ -108,7 +108,7 @@ impl Writer {
 
     /// The resource version in the patch makes the API server refuse it when somebody else changed the list meanwhile.
     async fn set_finalizers(&self, albconfig: &AlbConfig, finalizers: &[String]) -> Result<(), kube::Error> {
-        let api = Api::<AlbConfig>::all(self.client.clone());
+        let api = Api::<Reading>::all(self.client.clone());
         let patch = json!({ "metadata": {
             "finalizers": finalizers,
             "resourceVersion": albconfig.metadata.resource_version,
@@ -121,7 +121,8 @@ impl Writer {
 
     /// The AlbConfig as the API server has it now.
     pub(crate) async fn albconfig(&self, name: &str) -> Result<Option<AlbConfig>, kube::Error> {
-        Api::<AlbConfig>::all(self.client.clone()).get_opt(name).await
+        let found = Api::<Reading>::all(self.client.clone()).get_opt(name).await?;
+        Ok(found.map(|reading| reading.albconfig))
     }
 
     /// Creates an AlbConfig unless one of that name exists.

@@ -1,18 +1,28 @@
 //! Why an attempt failed, and what that means for the next one.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use alb_api::ErrorClass;
+use alb_model::ObjectRef;
 use concurrency_scheduler::Outcome;
 
-use crate::cloud::ExecError;
+use crate::cloud::{ExecError, Unfinished};
+
+/// Reason of Events about a quota that is used up.
+pub(crate) const QUOTA_EXCEEDED: &str = "QuotaExceeded";
 
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// A call to the cloud, or a check before it.
-    #[error(transparent)]
-    Cloud(#[from] ExecError),
+    #[error("{error}")]
+    Cloud {
+        #[source]
+        error: ExecError,
+        /// Objects that asked for rules which are not in force because of it.
+        missing: BTreeSet<ObjectRef>,
+    },
     /// A call to the Kubernetes API.
     #[error("the Kubernetes API: {0}")]
     Kube(#[from] kube::Error),
@@ -22,6 +32,24 @@ pub(crate) enum Failure {
     /// A mistake in this program.
     #[error("internal error: {0}; please report it")]
     Bug(String),
+}
+
+impl From<ExecError> for Failure {
+    fn from(error: ExecError) -> Self {
+        Self::Cloud {
+            error,
+            missing: BTreeSet::new(),
+        }
+    }
+}
+
+impl From<Unfinished> for Failure {
+    fn from(unfinished: Unfinished) -> Self {
+        Self::Cloud {
+            error: *unfinished.error,
+            missing: unfinished.missing,
+        }
+    }
 }
 
 impl Failure {
@@ -35,14 +63,14 @@ impl Failure {
 
     /// Whether the resource to change does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Cloud(error) if error.class() == Some(ErrorClass::NotFound))
+        matches!(self, Self::Cloud { error, .. } if error.class() == Some(ErrorClass::NotFound))
     }
 
     /// A word for programs: an Event's reason.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Cloud(error) => match error.class() {
-                Some(ErrorClass::Quota) => "QuotaExceeded",
+            Self::Cloud { error, .. } => match error.class() {
+                Some(ErrorClass::Quota) => QUOTA_EXCEEDED,
                 Some(ErrorClass::Throttled { .. }) => "Throttled",
                 Some(ErrorClass::Conflict) => "ResourceBusy",
                 Some(ErrorClass::Permanent) => "CallRefused",
@@ -54,11 +82,31 @@ impl Failure {
         }
     }
 
+    /// Whether it passes by itself, so that a person need not hear of it unless it lasts.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Cloud { error, .. } => {
+                !matches!(error.class(), Some(ErrorClass::Quota | ErrorClass::Permanent))
+            }
+            Self::Kube(error) => !matches!(kube_outcome(error, String::new()), Outcome::Permanent { .. }),
+            Self::Superseded(_) => true,
+            Self::Bug(_) => false,
+        }
+    }
+
+    /// Objects that asked for what is not in force because of it.
+    pub(crate) fn missing(&self) -> BTreeSet<ObjectRef> {
+        match self {
+            Self::Cloud { missing, .. } => missing.clone(),
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// What the scheduler is told.
     pub(crate) fn into_outcome(self) -> Outcome {
         let reason = self.to_string();
         match self {
-            Self::Cloud(error) => match error.class() {
+            Self::Cloud { error, .. } => match error.class() {
                 Some(ErrorClass::Throttled { retry_after }) => Outcome::Throttled { after: retry_after },
                 Some(ErrorClass::Conflict) => Outcome::busy(reason),
                 Some(ErrorClass::Quota | ErrorClass::Permanent) => Outcome::permanent(reason),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alb_model::{CertificateRef, Gateway, ListenerProtocol};
-use alb_plan::{Observed, Options, Ownership, plan, plan_delete};
+use alb_model::{CertificateRef, Diagnostic, Gateway, ListenerProtocol, ObjectRef, Severity};
+use alb_plan::{Limits, Observed, Options, Ownership, plan, plan_delete};
 use albconfig_crd::{
     AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
 };
@@ -12,12 +12,16 @@ use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Failure, Report, Worker};
-use crate::cloud::{self, CertificateSource};
+use super::{Failed, Failure, Report, Worker};
+use crate::cloud::{self, CertificateSource, ExecError, Pace, Refusal, Unfinished};
 use crate::index::{PoolKey, WantedGateway};
 use crate::jobs::{GatewayJob, Wish};
 use crate::report::Writer;
 use crate::shared::KnownPool;
+
+/// How often in a row one attempt plans anew because somebody else changed the load balancer meanwhile. Whoever does so
+/// more often than that is fighting with us, and is better met with growing pauses.
+const OVERTAKEN: u32 = 2;
 
 impl Worker {
     /// Makes a load balancer what is wanted.
@@ -25,22 +29,27 @@ impl Worker {
         &self,
         name: &Arc<str>,
         job: &GatewayJob,
+        attempt: u32,
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         let result = match &job.wish {
-            Wish::Be(wanted) => self.be(name, wanted, job.reread, cancelled).await,
+            Wish::Be(wanted) => {
+                // A repetition goes on from what the attempt before it found and did.
+                let reread = job.reread && attempt == 1;
+                self.be(name, wanted, reread, cancelled).await
+            }
             Wish::Go(albconfig) => self.go(name, albconfig, cancelled).await,
         };
         if let Err(failure) = &result {
             self.report(Report::Failed {
                 albconfig: name.clone(),
-                code: failure.code(),
-                message: failure.to_string(),
+                failed: Failed::new(failure, attempt),
             });
         }
         result
     }
 
+    /// Plans and executes until nothing is left to do, or something has to be waited for.
     async fn be(
         &self,
         name: &Arc<str>,
@@ -51,49 +60,133 @@ impl Worker {
         if !wanted.albconfig.finalizers().iter().any(|f| f == FINALIZER) {
             self.protect(&wanted.albconfig).await?;
         }
-        let mut observed = self.observed(name, &wanted.gateway, reread).await?;
+        if reread {
+            self.shared.observed.remove(name);
+            // The quota may have been raised.
+            self.shared.rule_limits.remove(name);
+        }
+        let mut overtaken = 0;
+        loop {
+            let unfinished = match self.approach(name, wanted, cancelled).await? {
+                Ok(()) => return Ok(()),
+                Err(unfinished) => unfinished,
+            };
+            if let Some(rules) = unfinished.too_many_rules
+                && self.learn_limit(name, rules)
+            {
+                continue;
+            }
+            overtaken += 1;
+            if !matches!(*unfinished.error, ExecError::Stale { .. }) || overtaken > OVERTAKEN {
+                return Err(unfinished.into());
+            }
+            info!(albconfig = %name, error = %unfinished.error, "overtaken; reading and planning again");
+        }
+    }
+
+    /// One plan, from what is known or read now to what is wanted, and its execution.
+    async fn approach(
+        &self,
+        name: &Arc<str>,
+        wanted: &WantedGateway,
+        cancelled: &CancellationToken,
+    ) -> Result<Result<(), Unfinished>, Failure> {
         let mut desired = Gateway::clone(&wanted.gateway);
+        let held = held_load_balancer(&wanted.albconfig, &desired);
+        let mut observed = self
+            .observed(name, held.as_deref().or(desired.load_balancer.id.as_deref()))
+            .await?;
+        let moved = match &held {
+            Some(held) if observed.load_balancer.is_some() => {
+                let moved = id_fixed(name, held, desired.load_balancer.id.take());
+                // Whether it was there before is for its tags to say.
+                Some(moved)
+            }
+            Some(_) => {
+                observed = self.observed(name, desired.load_balancer.id.as_deref()).await?;
+                None
+            }
+            None => None,
+        };
+        let balancer = &mut desired.load_balancer;
+        if observed.load_balancer.is_none() && balancer.id.is_none() && balancer.zone_mappings.is_empty() {
+            balancer.zone_mappings = cloud::discover_zones(&self.alb, &balancer.vpc_id).await?;
+        }
         for (group, wish) in &mut desired.server_groups {
             wish.servers = self.wanted_servers(&PoolKey {
                 albconfig: name.clone(),
                 group: group.clone(),
             });
         }
-        let plan = plan(&observed, &desired, &self.plan_options(name, wanted));
-        let calls = plan.steps.len();
-        let findings = plan.diagnostics.clone();
-        if !plan.is_empty() {
-            let secrets = Secrets {
-                writer: &self.writer,
-                gateway: &desired,
-            };
-            // Until it succeeds, what the ALB has is not known: an attempt that is cut short must read it again.
-            self.shared.observed.remove(name);
-            let executed = cloud::execute(
-                &self.alb,
-                &plan,
-                &desired,
-                &mut observed,
-                &secrets,
-                self.poll_interval,
-                cancelled,
-            )
-            .await;
-            self.note_pools(name, &observed, &desired);
-            executed?;
-            info!(albconfig = %name, calls, "load balancer changed");
-        } else {
-            self.note_pools(name, &observed, &desired);
+        let options = self.plan_options(name, wanted);
+        let plan = plan(&observed, &desired, &options);
+        let secrets = Secrets {
+            writer: &self.writer,
+            gateway: &desired,
+        };
+        let executed = cloud::execute(
+            &self.alb,
+            &plan,
+            &desired,
+            &mut observed,
+            &secrets,
+            Pace {
+                poll: self.poll_interval,
+                parallel: self.shared.breadth.now(),
+            },
+            cancelled,
+        )
+        .await;
+        match &executed {
+            Ok(execution) if execution.steps > 0 => self.shared.breadth.widen(),
+            Err(stopped) if stopped.is_throttled() => self.shared.breadth.narrow(),
+            _ => {}
         }
-        let load_balancer = Box::new(load_balancer_status(&observed));
-        self.shared.observed.insert(name.clone(), observed);
+        self.note_pools(name, &observed, &desired);
+        let mut load_balancer = Box::new(load_balancer_status(&observed));
+        load_balancer.tag_keys = self.note_tags(name, wanted, &observed);
+        if executed.as_ref().err().is_none_or(|stopped| stopped.is_known) {
+            self.shared.observed.insert(name.clone(), observed);
+        }
+        let execution = match executed {
+            Ok(execution) => execution,
+            Err(unfinished) => return Ok(Err(unfinished)),
+        };
+        let calls = plan.steps.len();
+        if calls > 0 {
+            info!(albconfig = %name, calls, took = ?execution.took, "load balancer changed");
+        }
+        let mut findings = plan.diagnostics;
+        findings.extend(moved);
+        findings.extend(
+            execution
+                .refused
+                .iter()
+                .flat_map(|refusal| refused(name, refusal)),
+        );
         self.report(Report::Programmed {
             wanted: wanted.clone(),
             load_balancer,
             findings,
             calls,
         });
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// Learns that a load balancer does not hold as many rules as the plan took for granted; which are left out then is
+    /// for the next plan to say. Whether anything was learned.
+    fn learn_limit(&self, name: &Arc<str>, refused: usize) -> bool {
+        let Some(there) = self.shared.observed.get(name).map(|o| o.rule_count()) else {
+            return false;
+        };
+        let most = there + refused.saturating_sub(1);
+        let known = self.shared.rule_limits.get(name).map(|limit| *limit);
+        let news = known.is_none_or(|known| most < known);
+        if news {
+            info!(albconfig = %name, rules = most, "the load balancer holds fewer rules than expected");
+            self.shared.rule_limits.insert(name.clone(), most);
+        }
+        news
     }
 
     async fn go(
@@ -103,24 +196,19 @@ impl Worker {
         cancelled: &CancellationToken,
     ) -> Result<(), Failure> {
         if albconfig.finalizers().iter().any(|f| f == FINALIZER) {
-            let id = albconfig.spec.config.id.clone();
-            let gateway = Gateway {
-                load_balancer: alb_model::LoadBalancer {
-                    id,
-                    ..Default::default()
-                },
-                ..Default::default()
-            };
-            let mut observed = self.observed(name, &gateway, true).await?;
+            let gateway = Gateway::default();
+            let named = albconfig.spec.config.id.as_ref().filter(|id| !id.is_empty());
+            let mut observed = self.observed_last(name, albconfig, named).await?;
+            let found = observed.load_balancer.as_ref().map(|lb| lb.id().to_owned());
             let options = Options {
                 ownership: self.ownership(name),
-                reused: gateway.load_balancer.id.is_some(),
+                // One that was reused under another id says so in its tags.
+                reused: named.is_some() && found.as_ref() == named,
                 region: self.alb.region().to_owned(),
                 scope: self.scope(name, albconfig),
                 ..Options::default()
             };
             let plan = plan_delete(&observed, &options);
-            self.shared.observed.remove(name);
             let secrets = Secrets {
                 writer: &self.writer,
                 gateway: &gateway,
@@ -149,6 +237,27 @@ impl Worker {
         Ok(())
     }
 
+    /// What an AlbConfig that goes leaves behind: on the load balancer it had, else on the one it names, else on the one
+    /// with its tags.
+    async fn observed_last(
+        &self,
+        name: &Arc<str>,
+        albconfig: &AlbConfig,
+        named: Option<&String>,
+    ) -> Result<Observed, Failure> {
+        let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+        let had = status.and_then(|lb| lb.id.as_ref());
+        for id in [had, named.filter(|id| Some(*id) != had)].into_iter().flatten() {
+            self.shared.observed.remove(name);
+            let observed = self.observed(name, Some(id)).await?;
+            if observed.load_balancer.is_some() {
+                return Ok(observed);
+            }
+        }
+        self.shared.observed.remove(name);
+        self.observed(name, None).await
+    }
+
     /// Puts the finalizer on an AlbConfig before anything is made for it.
     async fn protect(&self, albconfig: &AlbConfig) -> Result<(), Failure> {
         let name = albconfig.name_any();
@@ -163,12 +272,12 @@ impl Worker {
         }
     }
 
-    /// What the ALB has: as known, or read now.
-    async fn observed(&self, name: &Arc<str>, gateway: &Gateway, reread: bool) -> Result<Observed, Failure> {
-        if !reread && let Some(known) = self.shared.observed.get(name) {
-            return Ok(known.clone());
+    /// What the ALB has: as known, or read now. Taken out of what is known, for whoever changes it to put back: an attempt
+    /// that is cut short must not leave behind what is not true any more.
+    async fn observed(&self, name: &Arc<str>, id: Option<&str>) -> Result<Observed, Failure> {
+        if let Some((_, known)) = self.shared.observed.remove(name) {
+            return Ok(known);
         }
-        let id = gateway.load_balancer.id.as_deref();
         Ok(cloud::observe(&self.alb, &self.ownership(name), id).await?)
     }
 
@@ -211,14 +320,66 @@ impl Worker {
     }
 
     fn plan_options(&self, name: &Arc<str>, wanted: &WantedGateway) -> Options {
+        let learned = self.shared.rule_limits.get(name).map(|limit| *limit);
         Options {
             ownership: self.ownership(name),
+            limits: Limits {
+                rules: self.rule_quota.into_iter().chain(learned).min(),
+                ..Limits::default()
+            },
             created: wanted.created.clone(),
             held: wanted.held.clone(),
+            frozen_load_balancer: wanted.frozen_load_balancer,
+            frozen_listeners: wanted.frozen_listeners.clone(),
+            former_tags: self.former_tags(name, &wanted.albconfig),
+            certificates_in_use: self.named_elsewhere(name),
             region: self.alb.region().to_owned(),
             scope: self.scope(name, &wanted.albconfig),
             ..Options::default()
         }
+    }
+
+    /// Keys of the tags that the AlbConfig gave its ALB, by its status and by what was done since.
+    fn former_tags(&self, name: &Arc<str>, albconfig: &AlbConfig) -> BTreeSet<String> {
+        let status = albconfig.status.as_ref().and_then(|s| s.load_balancer.as_ref());
+        let told = status.into_iter().flat_map(|lb| lb.tag_keys.iter().cloned());
+        let known = self.shared.tag_keys.get(name).map(|keys| keys.clone());
+        told.chain(known.into_iter().flatten()).collect()
+    }
+
+    /// Notes which tags of the ALB are the AlbConfig's doing: those it has or had and that are there.
+    fn note_tags(&self, name: &Arc<str>, wanted: &WantedGateway, observed: &Observed) -> Vec<String> {
+        let there = observed.load_balancer.as_ref().map(|lb| &lb.attributes.tags);
+        let mut keys = self.former_tags(name, &wanted.albconfig);
+        keys.extend(
+            wanted
+                .albconfig
+                .spec
+                .config
+                .tags
+                .iter()
+                .map(|tag| tag.key.clone()),
+        );
+        keys.retain(|key| there.is_some_and(|tags| tags.contains_key(key)));
+        self.shared.tag_keys.insert(name.clone(), keys.clone());
+        keys.into_iter().collect()
+    }
+
+    /// Ids of certificates that the gateways of other AlbConfigs name.
+    fn named_elsewhere(&self, name: &Arc<str>) -> BTreeSet<String> {
+        let others = self.shared.wanted.iter().filter(|entry| entry.key() != name);
+        others
+            .flat_map(|entry| {
+                let listeners = entry.value().listeners.iter();
+                let certificates = listeners.flat_map(|l| l.certificates.clone()).collect::<Vec<_>>();
+                certificates
+                    .into_iter()
+                    .filter_map(|certificate| match certificate {
+                        CertificateRef::Id(id) => Some(id),
+                        CertificateRef::Managed(_) => None,
+                    })
+            })
+            .collect()
     }
 
     /// Scope of ClientTokens: a request that is repeated in one scope makes nothing new.
@@ -238,6 +399,41 @@ impl Worker {
             format!("{uid}/{:016x}/{number}", self.process)
         }
     }
+}
+
+/// The load balancer that an AlbConfig has, where its spec names another one.
+fn held_load_balancer(albconfig: &AlbConfig, desired: &Gateway) -> Option<String> {
+    let status = albconfig.status.as_ref()?.load_balancer.as_ref()?;
+    let (has, wants) = (status.id.as_ref()?, desired.load_balancer.id.as_ref()?);
+    (has != wants).then(|| has.clone())
+}
+
+fn id_fixed(name: &str, held: &str, wanted: Option<String>) -> Diagnostic {
+    let wanted = wanted.unwrap_or_default();
+    let message = format!(
+        "this AlbConfig has load balancer {held}, which is kept; it cannot move to {wanted}: write {held} or remove id, or \
+         make a new AlbConfig for {wanted}"
+    );
+    let object = ObjectRef::new("AlbConfig", "", name);
+    Diagnostic::new(
+        Severity::Error,
+        "AttributeFixed",
+        object,
+        "spec.config.id",
+        message,
+    )
+}
+
+/// What is told of a rule that the API refuses: to each object it stems from, or to the AlbConfig.
+fn refused(albconfig: &str, refusal: &Refusal) -> Vec<Diagnostic> {
+    let found = |object, field: &str| {
+        Diagnostic::new(Severity::Error, "RuleRefused", object, field, refusal.to_string())
+    };
+    if refusal.origins.is_empty() {
+        return vec![found(ObjectRef::new("AlbConfig", "", albconfig), "")];
+    }
+    let origins = refusal.origins.iter();
+    origins.map(|o| found(o.object.clone(), &o.field)).collect()
 }
 
 /// Certificates and keys, from the Secrets they stand in.
@@ -282,6 +478,7 @@ fn load_balancer_status(observed: &Observed) -> LoadBalancerStatus {
                 certificates: certificates(&listener.attributes.certificates),
             })
             .collect(),
+        tag_keys: Vec::new(),
     }
 }
 

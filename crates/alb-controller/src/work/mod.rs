@@ -4,10 +4,11 @@ mod failure;
 mod gateway;
 mod pool;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_model::{Diagnostic, Server};
+use alb_model::{Diagnostic, ObjectRef, Server};
 use albconfig_crd::LoadBalancerStatus;
 use concurrency_scheduler::{Attempt, Handler, Outcome};
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use crate::jobs::{Job, JobKey};
 use crate::report::Writer;
 use crate::shared::Shared;
 use failure::Failure;
+pub(crate) use failure::QUOTA_EXCEEDED;
 
 /// What a change tells the index's task.
 #[derive(Debug)]
@@ -31,16 +33,41 @@ pub(crate) enum Report {
         /// Number of calls that changed something.
         calls: usize,
     },
-    /// An attempt failed; whether it is repeated is the scheduler's business.
-    Failed {
-        albconfig: Arc<str>,
-        code: &'static str,
-        message: String,
-    },
+    /// An attempt to change a gateway failed; whether it is repeated is the scheduler's business.
+    Failed { albconfig: Arc<str>, failed: Failed },
+    /// An attempt to change the servers of a group failed.
+    PoolFailed { key: PoolKey, failed: Failed },
     /// The ALB is deleted or released.
     Gone { albconfig: Arc<str> },
     /// A server group is not where it was: the ALB must be read again.
     PoolLost { key: PoolKey },
+}
+
+/// What there is to say of a failed attempt.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// A word for programs.
+    pub(crate) code: &'static str,
+    /// A sentence for people; the same trouble reads the same each time.
+    pub(crate) message: String,
+    /// Objects that asked for what is not in force because of it.
+    pub(crate) missing: BTreeSet<ObjectRef>,
+    /// Whether it passes by itself.
+    pub(crate) passing: bool,
+    /// Which attempt it was, from 1.
+    pub(crate) attempt: u32,
+}
+
+impl Failed {
+    fn new(failure: &Failure, attempt: u32) -> Self {
+        Self {
+            code: failure.code(),
+            message: failure.to_string(),
+            missing: failure.missing(),
+            passing: failure.is_passing(),
+            attempt,
+        }
+    }
 }
 
 /// Runs jobs.
@@ -54,6 +81,8 @@ pub(crate) struct Worker {
     /// Tells this process from others before and after it.
     pub(crate) process: u64,
     pub(crate) poll_interval: Duration,
+    /// Rules that a load balancer may hold, where the operator says so.
+    pub(crate) rule_quota: Option<usize>,
 }
 
 impl Handler for Worker {
@@ -63,10 +92,12 @@ impl Handler for Worker {
     async fn run(&self, attempt: Attempt<JobKey, Job>) -> Outcome {
         let result = match (&attempt.key, &attempt.job) {
             (JobKey::Gateway(name), Job::Gateway(job)) => {
-                self.change_gateway(name, job, &attempt.cancelled).await
+                self.change_gateway(name, job, attempt.number, &attempt.cancelled)
+                    .await
             }
             (JobKey::Pool(key), Job::Pool { reread }) => {
-                self.change_pool(key, *reread, &attempt.cancelled).await
+                self.change_pool(key, *reread, attempt.number, &attempt.cancelled)
+                    .await
             }
             (JobKey::Object(_), Job::Object(job)) => self.writer.write(job).await.map_err(Failure::from),
             (key, job) => Err(Failure::bug(format!("{key} was given {job:?}"))),

@@ -166,14 +166,16 @@ fn pair_matches(values: &[(String, WildcardPattern)], (key, value): (&str, &str)
         .any(|(k, pattern)| k == key && pattern.matches(value))
 }
 
-fn query_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn query_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
-fn cookie_pairs<'a>(headers: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a str, &'a str)> {
+pub(super) fn cookie_pairs<'a>(
+    headers: &'a [(&'a str, &'a str)],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
     headers
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("cookie"))

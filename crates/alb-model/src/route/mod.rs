@@ -1,7 +1,8 @@
 //! ALB's matching semantics: which rule takes a request, and what then happens to it.
 //!
 //! [`Router`] compiles a gateway once; [`ListenerRouter::decide`] answers for one request, always with the answer of a
-//! plain scan over the rules in their order. [`route`] does both for a single question.
+//! plain scan over the rules in their order. [`route`] does both for a single question, and [`explain`]
+//! also tells which rules were tried and why each did not match.
 //!
 //! # Semantics
 //!
@@ -39,6 +40,7 @@
 //! the rule's path values that matches; a group that took no part is empty.
 
 mod decision;
+mod explain;
 mod index;
 mod matcher;
 mod pattern;
@@ -54,6 +56,7 @@ use crate::{Cors, Gateway, ListenerProtocol, ServerGroupRef, Target, TrafficLimi
 pub(crate) use matcher::parse_block;
 pub(crate) use template::{group_number, highest_group};
 
+pub use explain::{Explanation, Trial, Unmet, explain};
 pub use pattern::{PathPattern, WildcardPattern};
 pub use router::{ListenerRouter, Router};
 

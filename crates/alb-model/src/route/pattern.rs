@@ -161,6 +161,20 @@ impl PathPattern {
             .build()
     }
 
+    /// How many groups an expression (without `~*`) has, the whole match not counted.
+    ///
+    /// # Errors
+    /// As [`PathPattern::compile_regex`].
+    pub fn regex_groups(expression: &str) -> Result<usize, regex::Error> {
+        // Compiling costs a hundred times as much as parsing, and refuses more only where the compiled form is large.
+        if is_small(expression)
+            && let Ok(hir) = regex_syntax::parse(expression)
+        {
+            return Ok(hir.properties().explicit_captures_len());
+        }
+        Ok(Self::compile_regex(expression)?.captures_len() - 1)
+    }
+
     /// Whether the path matches.
     pub fn matches(&self, path: &str) -> bool {
         match self {
@@ -186,6 +200,21 @@ impl PathPattern {
             Self::Wildcard(_) | Self::Invalid => None,
         }
     }
+}
+
+/// Whether the compiled form of an expression is certainly small: it is short, and has no counted repetition, no flags
+/// and no class of many characters.
+fn is_small(expression: &str) -> bool {
+    let escaped_class = || {
+        let mut escapes = expression.split('\\').skip(1);
+        escapes.any(|rest| rest.starts_with(|c: char| !c.is_ascii_punctuation()) || rest.is_empty())
+    };
+    expression.len() <= 128
+        && expression.is_ascii()
+        && !expression.contains('{')
+        && !expression.contains("(?")
+        && !expression.contains("[:")
+        && !escaped_class()
 }
 
 /// The literal after the `^` of an expression, if every match must start with it; otherwise nothing.
@@ -248,6 +277,43 @@ mod tests {
         let pattern = WildcardPattern::new(&"*a".repeat(64));
         assert!(!pattern.matches(&("a".repeat(20_000) + "b")));
         assert!(pattern.matches(&"a".repeat(20_000)));
+    }
+
+    #[test]
+    fn groups_are_counted_as_the_compiled_expression_has_them() {
+        let large = "[^a]".repeat(32);
+        for expression in [
+            "/a",
+            "/(a)(b(c))",
+            "(?:a)(b)",
+            r"/\(a\)(b)",
+            r"/\d+(.*)",
+            "/a{2}(b)",
+            "(",
+            "[a",
+            "(.*)(.*)(.*)(.*)",
+            "()",
+            "a**",
+            &large,
+            &"(.*)".repeat(32),
+            &r"\w".repeat(60),
+            "((((a{99}){99}){99}){99})",
+        ] {
+            let compiled = PathPattern::compile_regex(expression).map(|regex| regex.captures_len() - 1);
+            assert_eq!(
+                PathPattern::regex_groups(expression).ok(),
+                compiled.ok(),
+                "{expression}"
+            );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_counts_as_small_compiles(expression in r"[ab/.^$*+?|()\[\]\\-]{0,128}") {
+            let compiled = PathPattern::compile_regex(&expression).map(|regex| regex.captures_len() - 1);
+            proptest::prop_assert_eq!(PathPattern::regex_groups(&expression).ok(), compiled.ok());
+        }
     }
 
     #[test]

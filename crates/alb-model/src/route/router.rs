@@ -146,7 +146,7 @@ impl ListenerRouter {
 }
 
 /// Rules of one direction in the order of evaluation, with their places in the listener.
-fn in_order(listener: &Listener, direction: Direction) -> Vec<(usize, &Rule)> {
+pub(super) fn in_order(listener: &Listener, direction: Direction) -> Vec<(usize, &Rule)> {
     let mut rules: Vec<_> = listener
         .rules
         .iter()

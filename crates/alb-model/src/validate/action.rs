@@ -339,11 +339,10 @@ fn fewest_groups(rule: &Rule) -> Option<usize> {
         Condition::Path { values } => Some(values),
         _ => None,
     });
-    let groups = values.flatten().map(|value| match PathPattern::new(value) {
-        PathPattern::Regex(regex) => Some(regex.captures_len() - 1),
-        // Reported as a path already.
-        PathPattern::Invalid => Some(usize::MAX),
-        PathPattern::Wildcard(_) => None,
+    let groups = values.flatten().map(|value| {
+        let expression = value.strip_prefix(PathPattern::REGEX_MARK)?;
+        // One that is not valid is reported as a path already.
+        Some(PathPattern::regex_groups(expression).unwrap_or(usize::MAX))
     });
     groups.collect::<Option<Vec<_>>>()?.into_iter().min()
 }

@@ -127,7 +127,7 @@ fn path_regex(value: &str, expression: &str) -> Check {
     if expression.is_empty() {
         return error(format!("{value:?} has no expression after \"~*\""));
     }
-    match PathPattern::compile_regex(expression) {
+    match PathPattern::regex_groups(expression) {
         Ok(_) => Ok(()),
         Err(e) => {
             let text = e.to_string();

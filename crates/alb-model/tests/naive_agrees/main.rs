@@ -11,7 +11,7 @@ mod naive;
 
 use std::collections::BTreeMap;
 
-use alb_model::{HeaderEdit, Outcome, Router, Scheme, route};
+use alb_model::{HeaderEdit, Outcome, Router, Scheme, explain, route};
 
 use crate::generate::Random;
 
@@ -79,7 +79,24 @@ fn run(seed: u64, coverage: &mut Coverage) {
             .decide(&request);
         let expected = naive::decide(listener, &request);
         assert_eq!(decision, expected, "{}", context());
-        // It compiles the listener anew each time.
+        // These compile the listener anew each time.
+        if number < 4 {
+            let explanation = explain(listener, &request);
+            assert_eq!(explanation.decision, expected, "{}", context());
+            let taken = explanation.trials.iter().position(|trial| trial.unmet.is_empty());
+            assert_eq!(
+                taken.map(|at| explanation.trials[at].rule),
+                expected.rule,
+                "{}",
+                context()
+            );
+            // Nothing is tried after the rule that takes the request.
+            assert!(
+                taken.is_none_or(|at| at + 1 == explanation.trials.len()),
+                "{}",
+                context()
+            );
+        }
         if number == 0 {
             assert_eq!(
                 route(&gateway, listener.key(), &request),

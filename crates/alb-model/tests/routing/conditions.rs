@@ -1,6 +1,6 @@
 //! Which requests a rule takes.
 
-use alb_model::{Condition, KeyValue, ListenerRouter, Request, Rule};
+use alb_model::{Condition, KeyValue, ListenerRouter, Request, Rule, explain};
 
 use crate::{forward_rule, listener, matches, request};
 
@@ -245,4 +245,58 @@ fn a_response_condition_never_holds_for_a_request() {
         values: vec!["*".into()],
     };
     assert!(!matches(vec![condition], &request("h", "/")));
+}
+
+#[test]
+fn an_explanation_says_what_the_request_has_where_a_condition_looks() {
+    let pairs = |key: &str| vec![KeyValue::new(key, "wanted")];
+    let values = || vec!["wanted".to_owned()];
+    let header = |key: &str| Condition::Header {
+        key: key.into(),
+        values: values(),
+    };
+    let mut request = request("example.com", "/b");
+    request.query = "page=2&page=3&other=1";
+    request.headers = &[("X-Env", "test"), ("x-env", "old"), ("Cookie", "a=1; b=2")];
+    for (condition, expected) in [
+        (Condition::host(["a.com"]), &["example.com"][..]),
+        (Condition::path(["/a"]), &["/b"]),
+        (
+            Condition::Method {
+                values: vec!["PUT".into()],
+            },
+            &["GET"],
+        ),
+        (
+            Condition::SourceIp {
+                values: vec!["10.0.0.0/8".into()],
+            },
+            &["203.0.113.7"],
+        ),
+        (header("x-env"), &["test", "old"]),
+        (header("x-missing"), &[]),
+        (
+            Condition::QueryString {
+                values: pairs("page"),
+            },
+            &["page=2", "page=3"],
+        ),
+        (Condition::Cookie { values: pairs("b") }, &["b=2"]),
+        (Condition::Cookie { values: pairs("c") }, &[]),
+    ] {
+        let rules = vec![
+            forward_rule(vec![Condition::path(["/b"]), condition.clone()], "a"),
+            forward_rule(vec![], "b"),
+        ];
+        let explanation = explain(&listener(rules), &request);
+        assert_eq!(explanation.decision.rule, Some(1), "{condition:?}");
+        let unmet = &explanation.trials[0].unmet;
+        assert_eq!(unmet.len(), 1, "{condition:?}");
+        assert_eq!(
+            (unmet[0].condition, unmet[0].found.len()),
+            (1, expected.len()),
+            "{condition:?}"
+        );
+        assert_eq!(unmet[0].found, expected, "{condition:?}");
+    }
 }

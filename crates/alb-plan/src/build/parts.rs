@@ -25,7 +25,8 @@ pub(super) fn create_load_balancer(lb: &LoadBalancer) -> alb::CreateLoadBalancer
         },
         zone_mappings: lb.zone_mappings.iter().map(zone_to_api).collect(),
         load_balancer_name: some(&lb.name),
-        address_allocated_mode: lb.address_allocated_mode.map(|m| m.as_str().to_owned()),
+        // The API's own default is Fixed; that of an AlbConfig is Dynamic.
+        address_allocated_mode: Some(lb.address_allocated_mode.unwrap_or_default().as_str().to_owned()),
         address_ip_version: Some(lb.address_ip_version.as_str().to_owned()),
         deletion_protection_enabled: Some(lb.deletion_protection),
         modification_protection_config: Some(protection_to_api(lb.modification_protection.as_ref())),

@@ -73,11 +73,9 @@ impl Context<'_> {
         }
         let listener = work.wanted.key();
         let all = found.ids.len() + ids.len() + names.len();
-        let waits: Vec<_> = wanted
-            .names
-            .iter()
-            .filter_map(|n| self.acl_ready.get(n).copied())
-            .collect();
+        let ready = wanted.names.iter().filter_map(|n| self.acl_ready.get(n).copied());
+        // ALB takes no list while the load balancer is in a security group.
+        let waits: Vec<_> = ready.chain(self.groups_left).collect();
         let associate = (!ids.is_empty() || !names.is_empty()).then_some(StepOp::AssociateAcls {
             listener,
             acl_type: wanted.acl_type,
@@ -99,19 +97,39 @@ impl Context<'_> {
                 .push_as(op, if associates { waits.clone() } else { Vec::new() }, !gap);
             self.switched.push(id);
         }
+        if self.groups_left.is_some() && binds {
+            let message = format!(
+                "security groups give way to the access control lists of listener {}/{}: between the two everybody may \
+                 enter, for ALB takes no list while the load balancer is in a security group",
+                listener.0, listener.1
+            );
+            self.report(alb_model::Severity::Warning, "AclGap", "spec.listeners", message);
+        }
         if gap && work.found.is_some() {
             let message = format!(
                 "listener {}/{} is open to all for a moment while its access control lists are exchanged: ALB takes no \
                  lists of both senses, and at most three",
                 listener.0, listener.1
             );
-            self.report(alb_model::Severity::Warning, "AclGap", "", message);
+            self.report(alb_model::Severity::Warning, "AclGap", "spec.listeners", message);
         }
     }
 
     /// Removes entries and lists that are not wanted.
     pub(super) fn shrink_acls(&mut self) {
-        for (id, found) in &self.observed.acls {
+        // A listener whose attributes stay as they are keeps its lists.
+        let keeps = |l: &&crate::ObservedListener| {
+            self.options.frozen_listeners.contains(&l.key()) || self.options.held.contains(&l.key())
+        };
+        let kept: Vec<&String> = self
+            .observed
+            .listeners
+            .iter()
+            .filter(keeps)
+            .filter_map(|l| l.attributes.acl.as_ref())
+            .flat_map(|acl| &acl.ids)
+            .collect();
+        for (id, found) in self.observed.acls.iter().filter(|(id, _)| !kept.contains(id)) {
             let Some(wanted) = self.desired.acls.get(&found.name) else {
                 let op = StepOp::DeleteAcl {
                     id: id.clone(),

@@ -55,6 +55,7 @@ impl Context<'_> {
             .collect();
         missing.sort();
         missing.dedup();
+        self.make_room(work, missing.len());
         for chunk in missing.chunks(self.options.limits.certificates_per_call.max(1)) {
             let waits: Vec<_> = chunk.iter().filter_map(|c| self.certificate_step(c)).collect();
             let op = StepOp::AssociateCertificates {
@@ -65,37 +66,77 @@ impl Context<'_> {
         }
     }
 
-    /// Takes certificates from a listener that it should not have any more.
-    pub(super) fn dissociate_certificates(&mut self, work: &Work<'_>) {
-        let Some(found) = work.found else { return };
+    /// Takes off what is not wanted before something is added, where both do not fit the quota together.
+    fn make_room(&mut self, work: &Work<'_>, more: usize) {
+        let edition = self.desired.load_balancer.edition;
+        let quota = alb_model::limits::certificates_per_load_balancer(edition).default;
+        let limit = self.options.limits.certificates.unwrap_or(quota);
+        let listeners = self.observed.listeners.iter();
+        let there: usize = listeners
+            .map(|l| l.attributes.certificates.len().saturating_sub(1))
+            .sum();
+        self.certificates_added += more;
+        let used = (there + self.certificates_added).saturating_sub(self.dissociated.len());
+        let gone = self.superfluous_certificates(work);
+        if more == 0 || used <= limit || gone.is_empty() {
+            return;
+        }
+        let (port, protocol) = work.wanted.key();
+        let message = format!(
+            "listener {port}/{protocol} exchanges certificates at a full quota of {limit}: for a moment the hosts of the \
+             old ones are served with the default certificate; have the quota raised to avoid that"
+        );
+        self.report(
+            alb_model::Severity::Warning,
+            "CertificateGap",
+            "spec.listeners",
+            message,
+        );
+        self.dissociate(work, gone, false);
+    }
+
+    /// Ids of the additional certificates of a listener that it should not have any more.
+    fn superfluous_certificates(&self, work: &Work<'_>) -> Vec<String> {
+        let Some(found) = work.found else {
+            return Vec::new();
+        };
         let wanted: Vec<CertificateRef> = work
             .wanted
             .certificates
             .iter()
             .map(|c| self.known_certificate(c))
             .collect();
-        if wanted.is_empty() {
-            return;
+        if wanted.is_empty() || self.options.frozen_listeners.contains(&found.key()) {
+            return Vec::new();
         }
-        let gone: Vec<String> = found
-            .attributes
-            .certificates
-            .iter()
-            .skip(1)
+        let additional = found.attributes.certificates.iter().skip(1);
+        additional
             .filter(|c| !wanted.contains(c))
             .filter_map(|c| match c {
                 CertificateRef::Id(id) => Some(id.clone()),
                 CertificateRef::Managed(_) => None,
             })
-            .collect();
+            .filter(|id| !self.dissociated.contains(&(found.key(), id.clone())))
+            .collect()
+    }
+
+    fn dissociate(&mut self, work: &Work<'_>, gone: Vec<String>, hitless: bool) {
+        let listener = work.wanted.key();
         for chunk in gone.chunks(self.options.limits.certificates_per_call.max(1)) {
             let op = StepOp::DissociateCertificates {
-                listener: work.wanted.key(),
+                listener,
                 certificates: chunk.to_vec(),
             };
-            let id = self.steps.push(op, work.last_rule_step);
+            let id = self.steps.push_as(op, work.last_rule_step, hitless);
             self.switched.push(id);
         }
+        self.dissociated.extend(gone.into_iter().map(|id| (listener, id)));
+    }
+
+    /// Takes certificates from a listener that it should not have any more.
+    pub(super) fn dissociate_certificates(&mut self, work: &Work<'_>) {
+        let gone = self.superfluous_certificates(work);
+        self.dissociate(work, gone, true);
     }
 
     /// Deletes our uploaded certificates that are not wanted and that no listener that stays still has.
@@ -117,7 +158,8 @@ impl Context<'_> {
                 .listeners
                 .iter()
                 .any(|l| l.attributes.certificates.contains(&id) && !self.changes_certificates(l.key()));
-            if foreign_user {
+            let CertificateRef::Id(id) = id else { continue };
+            if foreign_user || self.options.certificates_in_use.contains(&id) {
                 continue;
             }
             let op = StepOp::DeleteCertificate {
@@ -131,6 +173,9 @@ impl Context<'_> {
 
     /// Whether the listener's certificates are brought up to date, or it goes.
     fn changes_certificates(&self, key: crate::ListenerKey) -> bool {
+        if self.options.frozen_listeners.contains(&key) {
+            return false;
+        }
         let worked_on = self
             .work
             .iter()

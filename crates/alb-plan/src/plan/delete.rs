@@ -5,7 +5,7 @@ use alb_model::{Gateway, LoadBalancer, Severity};
 use super::{Context, Plan};
 use crate::observed::Observed;
 use crate::options::Options;
-use crate::ownership::{ALBCONFIG_TAG, CLUSTER_TAG, LISTENER_DESCRIPTION_PREFIX, RESOURCE_TAG};
+use crate::ownership::{ALBCONFIG_TAG, CLUSTER_TAG, LISTENER_DESCRIPTION_PREFIX, RESOURCE_TAG, REUSED_TAG};
 use crate::step::{StepOp, TagTarget};
 
 /// Plans the end of a gateway. A load balancer that is ours is deleted with its listeners and rules, after its
@@ -60,7 +60,7 @@ impl Context<'_> {
         self.reused = true;
         self.listeners();
         self.rules();
-        let keys: Vec<String> = [CLUSTER_TAG, ALBCONFIG_TAG, RESOURCE_TAG]
+        let keys: Vec<String> = [CLUSTER_TAG, ALBCONFIG_TAG, RESOURCE_TAG, REUSED_TAG]
             .into_iter()
             .filter(|key| owned && found.tags.contains_key(*key))
             .map(str::to_owned)

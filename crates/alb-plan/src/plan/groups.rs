@@ -168,7 +168,8 @@ impl Context<'_> {
         }
     }
 
-    /// Ids that foreign rules and listeners, which stay, refer to.
+    /// Ids that foreign rules and listeners, which stay, refer to; also listeners of ours that stay for the sake of foreign
+    /// rules.
     fn kept_references(&self) -> BTreeSet<String> {
         if self.gone {
             return BTreeSet::new();
@@ -182,7 +183,9 @@ impl Context<'_> {
             .iter()
             .flat_map(|listener| {
                 let foreign = !self.owns_listener(listener);
-                let default = Some(&listener.attributes.default_group).filter(|_| foreign);
+                let is_wanted = self.desired.listeners.iter().any(|l| l.key() == listener.key());
+                let stays = foreign || !is_wanted && !self.deletes_listener(listener);
+                let default = Some(&listener.attributes.default_group).filter(|_| stays);
                 let rules = listener
                     .rules
                     .iter()

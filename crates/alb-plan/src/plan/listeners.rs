@@ -58,15 +58,89 @@ impl<'a> Context<'a> {
         let quic = desired.listeners.iter().filter(is_quic);
         let others = desired.listeners.iter().filter(|l| !is_quic(l));
         for wanted in quic.chain(others) {
+            let frozen = self.options.frozen_listeners.contains(&wanted.key());
             match self.observed.listener(wanted.key()) {
-                Some(found) => self.change_listener(wanted, found),
-                None => self.create_listener(wanted),
+                Some(found) if frozen => self.keep_attributes(wanted, found),
+                Some(found) => {
+                    let wanted = self.with_known_quic(wanted);
+                    self.change_listener(wanted, found);
+                }
+                None if frozen => {
+                    let (port, protocol) = wanted.key();
+                    let message = format!(
+                        "listener {port}/{protocol} is not there yet, and is not created from attributes with mistakes; \
+                         correct them"
+                    );
+                    self.report(Severity::Error, "ListenerNotCreated", "spec.listeners", message);
+                }
+                None => {
+                    let wanted = self.with_known_quic(wanted);
+                    self.create_listener(wanted);
+                }
             }
         }
         self.kept_for_others();
     }
 
-    fn create_listener(&mut self, wanted: &'a Listener) {
+    /// The listener as wanted, but without an offer of QUIC when there is no QUIC listener to offer.
+    fn with_known_quic(&mut self, wanted: &'a Listener) -> Cow<'a, Listener> {
+        let offers = |quic: &alb_model::QuicConfig| quic.upgrade_enabled && quic.listener_id.is_none();
+        if !wanted.quic.as_ref().is_some_and(offers) {
+            return Cow::Borrowed(wanted);
+        }
+        let quic = |l: &Listener| l.protocol == ListenerProtocol::Quic;
+        // One that was left out for want of a certificate or a free port has no step.
+        let made = self.work.iter().any(|work| quic(&work.wanted));
+        let stays = self
+            .observed
+            .listeners
+            .iter()
+            .any(|l| quic(&l.attributes) && !self.deletes_listener(l));
+        if made || stays {
+            return Cow::Borrowed(wanted);
+        }
+        let message = format!(
+            "there is no QUIC listener that listener {}/{} could offer; list one with protocol QUIC and a certificate, or \
+             write quicListenerId",
+            wanted.port, wanted.protocol
+        );
+        self.report(Severity::Error, "QuicListenerMissing", "spec.listeners", message);
+        Cow::Owned(Listener {
+            quic: None,
+            ..wanted.clone()
+        })
+    }
+
+    /// Lets a listener keep its attributes; its rules and the certificates they need follow.
+    fn keep_attributes(&mut self, wanted: &'a Listener, found: &'a ObservedListener) {
+        if !self.owns_listener(found) {
+            self.refuse_foreign(wanted);
+            return;
+        }
+        let late = ListenerChanges {
+            default_group: self.known_group(&wanted.default_group) != found.attributes.default_group,
+            ..ListenerChanges::default()
+        };
+        let work = Work {
+            wanted: Cow::Borrowed(wanted),
+            found: Some(found),
+            late,
+            last_rule_step: None,
+        };
+        self.associate_certificates(&work);
+        self.work.push(work);
+    }
+
+    fn refuse_foreign(&mut self, wanted: &Listener) {
+        let (port, protocol) = wanted.key();
+        let message = format!(
+            "listener {port}/{protocol} is there and not ours; use another port, or set listenerForceOverride to take it \
+             over"
+        );
+        self.report(Severity::Error, "ListenerPortTaken", "spec.listeners", message);
+    }
+
+    fn create_listener(&mut self, wanted: Cow<'a, Listener>) {
         let (port, protocol) = wanted.key();
         if protocol != ListenerProtocol::Http && wanted.certificates.is_empty() {
             let message =
@@ -79,7 +153,7 @@ impl<'a> Context<'a> {
             );
             return;
         }
-        let Ok(freed) = self.free_port(wanted) else {
+        let Ok(freed) = self.free_port(&wanted) else {
             return;
         };
         let mut created = Listener {
@@ -90,7 +164,7 @@ impl<'a> Context<'a> {
                 .iter()
                 .map(|c| self.known_certificate(c))
                 .collect(),
-            ..wanted.clone()
+            ..Listener::clone(&wanted)
         };
         created
             .tags
@@ -156,17 +230,13 @@ impl<'a> Context<'a> {
         Ok(Some(freed))
     }
 
-    fn change_listener(&mut self, wanted: &'a Listener, found: &'a ObservedListener) {
-        let (port, protocol) = wanted.key();
+    fn change_listener(&mut self, wanted: Cow<'a, Listener>, found: &'a ObservedListener) {
         if !self.owns_listener(found) {
-            let message = format!(
-                "listener {port}/{protocol} is there and not ours; use another port, or set listenerForceOverride to \
-                 take it over"
-            );
-            self.report(Severity::Error, "ListenerPortTaken", "spec.listeners", message);
+            self.refuse_foreign(&wanted);
             return;
         }
-        let mut changes = self.listener_changes(wanted, found);
+        self.report_fixed_tags(&wanted, found);
+        let mut changes = self.listener_changes(&wanted, found);
         let mut late = ListenerChanges::default();
         if changes.default_group {
             // One call for all, unless a certificate must not wait for the rules.
@@ -178,9 +248,35 @@ impl<'a> Context<'a> {
             }
         }
         if !changes.is_empty() {
-            self.update_listener(wanted, changes, found);
+            self.update_listener(&wanted, changes, found);
         }
         self.attach(wanted, Some(found), late);
+    }
+
+    /// The API takes a listener's tags only with its creation.
+    fn report_fixed_tags(&mut self, wanted: &Listener, found: &ObservedListener) {
+        let there = &found.attributes.tags;
+        let missing: Vec<&str> = wanted
+            .tags
+            .iter()
+            .filter(|(key, value)| there.get(*key) != Some(value))
+            .map(|(key, _)| key.as_str())
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        let (port, protocol) = wanted.key();
+        let message = format!(
+            "tags {} of listener {port}/{protocol} are not on it as written, and ALB takes a listener's tags only when it \
+             is created; write them as they are there, or take the listener off the list and put it back",
+            missing.join(", ")
+        );
+        self.report(
+            Severity::Error,
+            "AttributeFixed",
+            "spec.listeners[].tags",
+            message,
+        );
     }
 
     fn update_listener(&mut self, wanted: &Listener, changes: ListenerChanges, found: &ObservedListener) {
@@ -232,24 +328,53 @@ impl<'a> Context<'a> {
     }
 
     /// What hangs on a listener beside its rules.
-    fn attach(&mut self, wanted: &'a Listener, found: Option<&'a ObservedListener>, late: ListenerChanges) {
+    fn attach(
+        &mut self,
+        wanted: Cow<'a, Listener>,
+        found: Option<&'a ObservedListener>,
+        late: ListenerChanges,
+    ) {
         let work = Work {
-            wanted: Cow::Borrowed(wanted),
+            wanted,
             found,
             late,
             last_rule_step: None,
         };
         self.associate_certificates(&work);
         self.bind_acls(&work);
-        let log = found.and_then(|f| f.attributes.log.clone()).unwrap_or_default();
-        if let Some(wanted_log) = wanted.log.as_ref().filter(|w| **w != log) {
-            let op = StepOp::UpdateListenerLog {
-                listener: wanted.key(),
-                log: wanted_log.clone(),
-            };
-            self.steps.push(op, []);
-        }
+        self.listener_log(&work.wanted, found);
         self.work.push(work);
+    }
+
+    /// What a listener logs. It can be set only while the load balancer has an access log.
+    fn listener_log(&mut self, wanted: &Listener, found: Option<&ObservedListener>) {
+        let listener = wanted.key();
+        let there = found.and_then(|f| f.attributes.log.clone()).unwrap_or_default();
+        let log = wanted.log.clone().unwrap_or_default();
+        if log == there {
+            return;
+        }
+        let balancer = match &self.observed.load_balancer {
+            Some(found) if !self.changes_load_balancer() => &found.attributes,
+            _ => &self.desired.load_balancer,
+        };
+        if balancer.access_log.is_some() {
+            let waits = self.access_log_ready;
+            let op = StepOp::UpdateListenerLog { listener, log };
+            self.steps.push(op, waits);
+        } else if wanted.log.is_some() {
+            let message = format!(
+                "logConfig of listener {}/{} needs the access log of the load balancer, which is off; switch it on, or \
+                 remove logConfig",
+                listener.0, listener.1
+            );
+            self.report(
+                Severity::Error,
+                "AccessLogOff",
+                "spec.listeners[].logConfig",
+                message,
+            );
+        }
     }
 
     fn listener_changes(&self, wanted: &Listener, found: &ObservedListener) -> ListenerChanges {

@@ -11,7 +11,7 @@ mod quota;
 mod rules;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{CertificateRef, Diagnostic, Gateway, ObjectRef, ServerGroupKey, ServerGroupRef, Severity};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub use delete::plan_delete;
 use crate::ids::Resolved;
 use crate::observed::Observed;
 use crate::options::Options;
-use crate::ownership::Ownership;
+use crate::ownership::{Ownership, REUSED_TAG};
 use crate::step::{Step, StepId, StepOp};
 use steps::Steps;
 
@@ -96,6 +96,7 @@ pub fn plan(observed: &Observed, desired: &Gateway, options: &Options) -> Plan {
         context.upload_certificates();
         context.acls();
         context.listeners();
+        context.join_security_groups();
         context.rules();
         context.leave();
         if context.steps.ids().next().is_some() {
@@ -103,6 +104,12 @@ pub fn plan(observed: &Observed, desired: &Gateway, options: &Options) -> Plan {
         }
     }
     context.finish()
+}
+
+/// Whether the load balancer says that it was there before this owner.
+fn was_reused(observed: &Observed) -> bool {
+    let found = observed.load_balancer.as_ref();
+    found.is_some_and(|lb| lb.attributes.tags.contains_key(REUSED_TAG))
 }
 
 /// Everything the parts of the planner share.
@@ -123,8 +130,17 @@ struct Context<'a> {
     created: Option<StepId>,
     /// The last step that makes a new server group usable.
     group_ready: BTreeMap<ServerGroupKey, StepId>,
+    /// The step that switches the access log on.
+    access_log_ready: Option<StepId>,
+    /// The step after which the load balancer is in no security group any more.
+    groups_left: Option<StepId>,
+    /// Security groups to join once no listener has an access control list.
+    joins_after_acls: Vec<String>,
     /// The step that uploads a certificate.
     certificate_ready: BTreeMap<alb_model::CertificateKey, StepId>,
+    /// Additional certificates that steps so far put on listeners, and those they take off.
+    certificates_added: usize,
+    dissociated: BTreeSet<(crate::ListenerKey, String)>,
     /// The last step that fills an access control list.
     acl_ready: BTreeMap<String, StepId>,
     work: Vec<listeners::Work<'a>>,
@@ -164,7 +180,7 @@ impl<'a> Context<'a> {
             observed,
             desired,
             options,
-            reused: options.reused || desired.load_balancer.id.is_some(),
+            reused: options.reused || desired.load_balancer.id.is_some() || was_reused(observed),
             owner_tags: options.ownership.owner_tags(),
             ids,
             steps: Steps::default(),
@@ -173,6 +189,11 @@ impl<'a> Context<'a> {
             left_out: Vec::new(),
             created: None,
             group_ready: BTreeMap::new(),
+            access_log_ready: None,
+            groups_left: None,
+            joins_after_acls: Vec::new(),
+            certificates_added: 0,
+            dissociated: BTreeSet::new(),
             certificate_ready: BTreeMap::new(),
             acl_ready: BTreeMap::new(),
             work: Vec::new(),

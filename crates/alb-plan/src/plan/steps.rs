@@ -10,6 +10,8 @@ use crate::step::{Step, StepId, StepOp};
 pub(super) struct Steps {
     steps: Vec<Step>,
     last: BTreeMap<String, StepId>,
+    /// The last step on a resource whose failure leaves nothing to build on.
+    anchor: BTreeMap<String, StepId>,
 }
 
 impl Steps {
@@ -24,10 +26,19 @@ impl Steps {
         hitless: bool,
     ) -> StepId {
         let id = StepId(self.steps.len());
-        let mut waits_for: Vec<StepId> = waits_for
-            .into_iter()
-            .chain(self.last.insert(op.resource(), id))
-            .collect();
+        let resource = op.resource();
+        let mut waits_for: Vec<StepId> = waits_for.into_iter().collect();
+        let mut may_fail = Vec::new();
+        if let Some(before) = self.last.insert(resource.clone(), id) {
+            if self.steps[before.0].op.is_aside() && !waits_for.contains(&before) {
+                may_fail.push(before);
+                waits_for.extend(self.anchor.get(&resource));
+            }
+            waits_for.push(before);
+        }
+        if !op.is_aside() {
+            self.anchor.insert(resource, id);
+        }
         waits_for.sort_unstable();
         waits_for.dedup();
         self.steps.push(Step {
@@ -35,6 +46,7 @@ impl Steps {
             completion: op.completion(),
             op,
             waits_for,
+            may_fail,
             hitless,
         });
         id

@@ -20,6 +20,8 @@ pub(super) enum BodyError {
     Http(#[from] hyper::Error),
     #[error("the mirrored request ended early")]
     MirrorEnded,
+    #[error("the answer cannot be compressed: {0}")]
+    Compression(#[from] std::io::Error),
 }
 
 /// A body on its way in either direction.

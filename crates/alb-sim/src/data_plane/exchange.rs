@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::access_log::AccessLogEntry;
 use super::body::{self, Body, Progress, RequestBody};
+use super::client_certificate::ClientCertificate;
 use super::headers::{self, Origin};
 use super::server::Server;
 use super::view::ListenerView;
@@ -25,6 +26,7 @@ pub(super) struct Exchange {
     pub(super) host: String,
     pub(super) peer: SocketAddr,
     pub(super) client_ip: IpAddr,
+    client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) progress: Arc<Progress>,
     /// The protocol the client asks to switch to, and its side of the tunnel.
     pub(super) upgrade: Option<(HeaderValue, OnUpgrade)>,
@@ -57,7 +59,11 @@ pub(super) struct Trace {
 }
 
 impl Exchange {
-    pub(super) fn new(mut request: Request<Incoming>, peer: SocketAddr) -> Self {
+    pub(super) fn new(
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+        client_certificate: Option<Arc<ClientCertificate>>,
+    ) -> Self {
         let upgrade = headers::upgrade(request.headers())
             .filter(|_| request.version() == http::Version::HTTP_11)
             .map(|protocol| (protocol, hyper::upgrade::on(&mut request)));
@@ -71,6 +77,7 @@ impl Exchange {
             host,
             peer,
             client_ip: peer.ip().to_canonical(),
+            client_certificate,
             upgrade,
             bodiless: incoming.is_end_stream(),
             body: BodyState::Unread(RequestBody::new(incoming, Arc::clone(&progress))),
@@ -110,6 +117,7 @@ impl Exchange {
             peer: self.peer,
             client_ip: self.client_ip,
             host: &self.host,
+            client_certificate: self.client_certificate.as_deref(),
         }
     }
 

@@ -7,6 +7,8 @@ use alb_model::{Listener, XForwardedFor};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
+use super::client_certificate::ClientCertificate;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -22,6 +24,8 @@ pub(super) struct Origin<'a> {
     pub(super) client_ip: IpAddr,
     /// `Host` as received.
     pub(super) host: &'a str,
+    /// The client's certificate, if the listener verifies its clients.
+    pub(super) client_certificate: Option<&'a ClientCertificate>,
 }
 
 /// The protocol a request asks to switch to (`Connection: upgrade`).
@@ -121,6 +125,40 @@ pub(super) fn add_forwarded(headers: &mut HeaderMap, origin: &Origin<'_>) {
     ] {
         if enabled {
             set(headers, HeaderName::from_static(name), value.as_bytes());
+        }
+    }
+    tell_client_certificate(headers, config, origin.client_certificate);
+}
+
+/// Tells the server about the client's certificate, under the names the listener gives. What a client sends under these
+/// names is never passed on.
+fn tell_client_certificate(
+    headers: &mut HeaderMap,
+    config: &XForwardedFor,
+    certificate: Option<&ClientCertificate>,
+) {
+    let verified = certificate.map_or("NONE", |_| "SUCCESS");
+    for (name, value) in [
+        (
+            &config.client_cert_subject_dn,
+            certificate.map(|c| c.subject_dn.as_str()),
+        ),
+        (
+            &config.client_cert_issuer_dn,
+            certificate.map(|c| c.issuer_dn.as_str()),
+        ),
+        (
+            &config.client_cert_fingerprint,
+            certificate.map(|c| c.fingerprint.as_str()),
+        ),
+        (&config.client_cert_client_verify, Some(verified)),
+    ] {
+        let Some(name) = name.as_ref().and_then(|name| HeaderName::try_from(name).ok()) else {
+            continue;
+        };
+        headers.remove(&name);
+        if let Some(value) = value {
+            set(headers, name, value.as_bytes());
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body;
+use super::client_certificate::ClientCertificate;
 use super::proxy::{self, Connection, Shared};
 use super::view::ListenerView;
 
@@ -108,6 +109,7 @@ impl Acceptor {
             let connection = Connection {
                 views: self.views.clone(),
                 peer,
+                client_certificate: None,
                 shared: Arc::clone(&self.shared),
             };
             let serve = serve(self.protocol, stream, connection, self.stop.clone());
@@ -121,7 +123,7 @@ impl Acceptor {
 async fn serve(
     protocol: ListenerProtocol,
     stream: TcpStream,
-    connection: Connection,
+    mut connection: Connection,
     stop: CancellationToken,
 ) {
     if protocol == ListenerProtocol::Http {
@@ -144,7 +146,10 @@ async fn serve(
         Ok(Err(error)) => return tracing::debug!(peer = %connection.peer, %error, "TLS handshake failed"),
         Err(_) => return,
     };
-    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+    let session = stream.get_ref().1;
+    let shown = session.peer_certificates().and_then(|chain| chain.first());
+    connection.client_certificate = shown.and_then(|leaf| ClientCertificate::read(leaf)).map(Arc::new);
+    if session.alpn_protocol() == Some(b"h2") {
         serve_http2(stream, connection, stop).await;
     } else {
         serve_http1(stream, connection, stop).await;

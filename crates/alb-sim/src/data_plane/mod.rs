@@ -9,6 +9,8 @@
 
 mod access_log;
 mod body;
+mod client_certificate;
+mod compress;
 mod cookie;
 mod cors;
 mod exchange;
@@ -45,6 +47,7 @@ pub use health::{
     FailureReason, GroupHealth, HealthSnapshot, HealthStatus, ListenerHealth, ReasonCode, RuleHealth,
     ServerHealth,
 };
+pub(crate) use tls::trust_anchors;
 
 /// How long [`DataPlane::shutdown`] lets requests finish.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);

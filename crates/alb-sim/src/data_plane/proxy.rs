@@ -13,6 +13,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::access_log::AccessLog;
 use super::body::{self, Body};
+use super::client_certificate::ClientCertificate;
+use super::compress;
 use super::cors;
 use super::exchange::Exchange;
 use super::forward::{self, Forward};
@@ -56,6 +58,8 @@ impl Shared {
 pub(super) struct Connection {
     pub(super) views: watch::Receiver<Arc<ListenerView>>,
     pub(super) peer: SocketAddr,
+    /// The client's certificate, if the listener verifies its clients.
+    pub(super) client_certificate: Option<Arc<ClientCertificate>>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -107,7 +111,7 @@ impl Refusal {
 /// Answers one request and logs it.
 pub(super) async fn handle(connection: Connection, request: Request<Incoming>) -> Response<Body> {
     let arrived = (Timestamp::now(), Instant::now());
-    let mut exchange = Exchange::new(request, connection.peer);
+    let mut exchange = Exchange::new(request, connection.peer, connection.client_certificate.clone());
     let response = match answer(&connection, &mut exchange).await {
         Ok(response) => response,
         Err(refusal) => {
@@ -188,6 +192,9 @@ async fn answer_by(
     };
     if let Some(cors) = &decision.cors {
         cors::complete(cors, &exchange.head.headers, response.headers_mut());
+    }
+    if view.listener.gzip && compress::accepted(&exchange.head) {
+        response = compress::gzip(response);
     }
     Ok(response)
 }

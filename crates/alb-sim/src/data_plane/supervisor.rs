@@ -81,7 +81,8 @@ impl Supervisor {
     /// Serves this world from now on.
     pub(super) fn apply(&mut self, world: &Arc<World>) {
         let previous = std::mem::replace(&mut self.world, Arc::clone(world));
-        let same_certificates = previous.certificates == world.certificates;
+        let same_certificates =
+            previous.certificates == world.certificates && previous.ca_certificates == world.ca_certificates;
         let mut groups = BTreeMap::new();
         let mut gone = std::mem::take(&mut self.listeners);
         for (lb_id, gateway) in &world.load_balancers {

@@ -6,10 +6,12 @@ use std::sync::{Arc, LazyLock};
 use alb_model::{CertificateRef, Listener};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme, SupportedProtocolVersion, version,
+    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion, version,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -24,6 +26,8 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring:
 pub(super) struct TlsSettings {
     /// Ids with material; the first is the default.
     certificates: Vec<(String, Arc<CertificatePem>)>,
+    /// CAs that clients' certificates must come from; `None` when clients need no certificate.
+    client_cas: Option<Vec<Arc<str>>>,
     http2: bool,
     policy: Option<String>,
 }
@@ -42,8 +46,11 @@ impl TlsSettings {
                 Some((id.clone(), world.certificates.get(id)?.clone()))
             })
             .collect();
+        let cas = &listener.ca_certificates;
+        let known = |id: &String| world.ca_certificates.get(id).cloned();
         Self {
             certificates,
+            client_cas: (!cas.is_empty()).then(|| cas.iter().filter_map(known).collect()),
             http2: listener.http2,
             policy: listener.security_policy_id.clone(),
         }
@@ -60,7 +67,7 @@ impl TlsSettings {
         }
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_protocol_versions(versions(self.policy.as_deref()))?
-            .with_no_client_auth()
+            .with_client_cert_verifier(client_verifier(self.client_cas.as_deref())?)
             .with_cert_resolver(Arc::new(resolver));
         if self.http2 {
             config.alpn_protocols.push(b"h2".to_vec());
@@ -68,6 +75,39 @@ impl TlsSettings {
         config.alpn_protocols.push(b"http/1.1".to_vec());
         Ok(Arc::new(config))
     }
+}
+
+/// Who may connect. With CAs a certificate of one of them is required; a listener whose CAs are all unknown lets nobody
+/// in, rather than everybody.
+fn client_verifier(cas: Option<&[Arc<str>]>) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
+    let Some(cas) = cas else {
+        return Ok(Arc::new(NoClientAuth));
+    };
+    let mut roots = RootCertStore::empty();
+    for pem in cas {
+        roots.roots.extend(trust_anchors(pem)?.roots);
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&PROVIDER))
+        .build()
+        .map(|verifier| verifier as Arc<dyn ClientCertVerifier>)
+        .map_err(|error| rustls::Error::General(format!("clients cannot be verified: {error}")))
+}
+
+/// Reads the certificates of a PEM bundle as trust anchors.
+///
+/// # Errors
+/// When there is none, or one that cannot be read.
+pub(crate) fn trust_anchors(pem: &str) -> Result<RootCertStore, rustls::Error> {
+    let unreadable = |error: String| rustls::Error::General(format!("CA certificate: {error}"));
+    let mut anchors = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+        anchors.add(certificate)?;
+    }
+    if anchors.is_empty() {
+        return Err(unreadable("there is no CERTIFICATE block in it".into()));
+    }
+    Ok(anchors)
 }
 
 /// TLS versions of a policy. rustls has none below 1.2, so the policies that allow 1.0 and 1.1 act as 1.2; of a custom

@@ -154,7 +154,7 @@ fn check_tls(
         ));
     }
     match attributes.security_policy_id.as_deref() {
-        Some(policy) if !SYSTEM_POLICIES.contains(&policy) => {
+        Some(policy) if !SYSTEM_POLICIES.contains(&policy) && !store.security_policies.contains(policy) => {
             Err(ApiError::not_found("SecurityPolicy", policy))
         }
         _ => Ok(()),

@@ -49,7 +49,7 @@ fn create_all(
     for (i, rule) in rules.iter().enumerate() {
         let path = path(i);
         let direction = read_direction(rule.direction.as_deref(), &path)?;
-        let content = check_content(call.store, listener, rule, direction, &path)?;
+        let content = check_content(call, listener, rule, direction, &path)?;
         checked.push((direction, content, check::tags(rule.tag.as_deref())?));
     }
     let planned = checked
@@ -101,19 +101,21 @@ fn read_direction(text: Option<&str>, path: &str) -> ApiResult<Direction> {
 
 /// Reads a rule and checks it in its place: values, references, protocol.
 fn check_content(
-    store: &Store,
+    call: &Call<'_>,
     listener: &Listener,
     rule: &wire::Rule,
     direction: Direction,
     path: &str,
 ) -> ApiResult<RuleContent> {
+    let store = &*call.store;
     let edition = store.load_balancer(&listener.load_balancer_id)?.edition;
     let place = alb_model::Listener {
         port: listener.port,
         protocol: listener.protocol,
         ..alb_model::Listener::default()
     };
-    let content = rule_content::read(rule, direction, path, edition, &place)?;
+    let dotless = call.config.hosts_without_dot;
+    let content = rule_content::read(rule, direction, path, edition, &place, dotless)?;
     for group in content.actions.iter().flat_map(wire::Action::server_groups) {
         check_group(store, &listener.load_balancer_id, listener.protocol, group)?;
     }
@@ -296,7 +298,7 @@ fn update_all(call: &mut Call<'_>, rules: &[wire::Rule], path: impl Fn(usize) ->
                 .or_else(|| Some(rule.content.actions.clone())),
             ..wire::Rule::default()
         };
-        let content = check_content(call.store, listener, &whole, rule.direction, &path)?;
+        let content = check_content(call, listener, &whole, rule.direction, &path)?;
         listeners.insert(listener.id.clone());
         before.push(&rule.content);
         if changes.insert(id, content).is_some() {

@@ -20,6 +20,7 @@ pub(super) fn read(
     path: &str,
     edition: Edition,
     listener: &alb_model::Listener,
+    hosts_without_dot: bool,
 ) -> ApiResult<RuleContent> {
     let name = rule.rule_name.clone().unwrap_or_default();
     check::name(&format!("{path}RuleName"), &name)?;
@@ -48,7 +49,11 @@ pub(super) fn read(
         let path = format!("{path}RuleActions.{}", place + 1);
         effective.actions.push(read_action(action, &path)?);
     }
-    let errors = validate_rule_on(&effective, edition, listener);
+    let errors = if hosts_without_dot {
+        validate_rule_on(&with_dots(effective.clone()), edition, listener)
+    } else {
+        validate_rule_on(&effective, edition, listener)
+    };
     if let Some(violation) = errors.into_iter().find(|v| v.severity == Severity::Error) {
         let field = parameter_path(&violation.field, &places);
         return Err(ApiError::illegal(
@@ -63,6 +68,19 @@ pub(super) fn read(
         actions,
         effective: Arc::new(effective),
     })
+}
+
+/// The same rule with a dot in every host, so that a check finds only what else is wrong with them.
+fn with_dots(mut rule: alb_model::Rule) -> alb_model::Rule {
+    for condition in &mut rule.conditions {
+        if let Condition::Host { values } = condition {
+            let long_enough = |host: &String| host.len() >= *limits::HOST_CHARS.start();
+            for host in values.iter_mut().filter(|h| !h.contains('.') && long_enough(h)) {
+                host.push_str(".dot");
+            }
+        }
+    }
+    rule
 }
 
 /// `conditions[1].values[0]` of the checked rule as a parameter: `RuleConditions.2.Values.1`. Actions were sorted for

@@ -133,7 +133,11 @@ fn x_forwarded_for(config: Option<&wire::XForwardedForConfig>) -> XForwardedFor 
         return XForwardedFor::default();
     };
     let on = |flag: Option<bool>| flag.unwrap_or(false);
-    let alias = |enabled: Option<bool>, alias: &Option<String>| alias.clone().filter(|_| on(enabled));
+    // Without an alias the header has its documented name.
+    let name = |enabled: Option<bool>, alias: &Option<String>, own: &str| {
+        let alias = alias.clone().filter(|alias| !alias.is_empty());
+        on(enabled).then(|| alias.unwrap_or_else(|| own.to_owned()))
+    };
     XForwardedFor {
         enabled: on(config.enabled),
         processing_mode: config.processing_mode.clone(),
@@ -144,10 +148,26 @@ fn x_forwarded_for(config: Option<&wire::XForwardedForConfig>) -> XForwardedFor 
         client_src_port: on(config.client_src_port),
         client_source_ips: on(config.client_source_ips),
         client_source_ips_trusted: config.client_source_ips_trusted.clone(),
-        client_cert_subject_dn: alias(config.subject_dn, &config.subject_dn_alias),
-        client_cert_issuer_dn: alias(config.issuer_dn, &config.issuer_dn_alias),
-        client_cert_fingerprint: alias(config.fingerprint, &config.fingerprint_alias),
-        client_cert_client_verify: alias(config.client_verify, &config.client_verify_alias),
+        client_cert_subject_dn: name(
+            config.subject_dn,
+            &config.subject_dn_alias,
+            "x-forwarded-clientcert-subjectdn",
+        ),
+        client_cert_issuer_dn: name(
+            config.issuer_dn,
+            &config.issuer_dn_alias,
+            "x-forwarded-clientcert-issuerdn",
+        ),
+        client_cert_fingerprint: name(
+            config.fingerprint,
+            &config.fingerprint_alias,
+            "x-forwarded-clientcert-fingerprint",
+        ),
+        client_cert_client_verify: name(
+            config.client_verify,
+            &config.client_verify_alias,
+            "x-forwarded-clientcert-clientverify",
+        ),
     }
 }
 

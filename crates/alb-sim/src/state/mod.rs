@@ -28,6 +28,10 @@ pub(crate) struct Store {
     pub(crate) server_groups: BTreeMap<String, ServerGroup>,
     pub(crate) acls: BTreeMap<String, Acl>,
     pub(crate) certificates: BTreeMap<i64, Certificate>,
+    /// Ids of custom TLS policies.
+    pub(crate) security_policies: BTreeSet<String>,
+    /// CA certificates by id, PEM.
+    ca_certificates: BTreeMap<String, Arc<str>>,
     pub(crate) jobs: Jobs,
     pub(crate) ids: Ids,
     pub(crate) quotas: Quotas,
@@ -51,6 +55,8 @@ impl Store {
             server_groups: BTreeMap::new(),
             acls: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            security_policies: BTreeSet::new(),
+            ca_certificates: BTreeMap::new(),
             jobs: Jobs::new(history),
             ids: Ids::new(seed),
             quotas,
@@ -243,6 +249,15 @@ impl Store {
         self.certificates_changed = true;
     }
 
+    pub(crate) fn ca_certificates(&self) -> &BTreeMap<String, Arc<str>> {
+        &self.ca_certificates
+    }
+
+    pub(crate) fn change_ca_certificates(&mut self, change: impl FnOnce(&mut BTreeMap<String, Arc<str>>)) {
+        change(&mut self.ca_certificates);
+        self.certificates_changed = true;
+    }
+
     /// The next world, if anything has changed since `previous`.
     pub(crate) fn publish(&mut self, previous: &World) -> Option<World> {
         if self.changed.is_empty() && !self.certificates_changed {
@@ -268,6 +283,7 @@ impl Store {
                 .values()
                 .map(|certificate| (certificate.identifier.clone(), Arc::clone(&certificate.pem)))
                 .collect();
+            world.ca_certificates.clone_from(&self.ca_certificates);
         }
         Some(world)
     }

@@ -9,4 +9,5 @@ mod lists;
 mod resources;
 mod signatures;
 mod support;
+mod switches;
 mod tokens;

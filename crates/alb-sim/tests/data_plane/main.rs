@@ -3,10 +3,12 @@
 
 mod balancing;
 mod changes;
+mod compression;
 mod failures;
 mod forwarding;
 mod grpc;
 mod health;
+mod mutual_tls;
 mod routing;
 mod support;
 mod tls;

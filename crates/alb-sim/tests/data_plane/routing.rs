@@ -1,10 +1,9 @@
 //! Which requests go where, and what the load balancer answers by itself.
 
 use alb_model::{
-    Action, Condition, Cors, FixedResponse, Forward, HeaderValueType, InsertHeader, Redirect, RedirectCode,
-    RemoveHeader, Rewrite, Rule, XForwardedFor,
+    Action, Condition, Cors, Direction, FixedResponse, Forward, HeaderValueType, InsertHeader, KeyValue,
+    Redirect, RedirectCode, RemoveHeader, Rewrite, Rule, XForwardedFor,
 };
-use alb_model::{Direction, KeyValue};
 
 use crate::support::*;
 
@@ -260,6 +259,106 @@ async fn response_rules_edit_what_the_server_answered() {
     assert_eq!(response.status(), 404);
     assert_eq!(response.headers()["x-note"], "not here");
     assert!(!response.headers().contains_key("server"));
+}
+
+#[tokio::test]
+async fn response_rules_know_every_kind_of_value() {
+    let backend = Backend::start(|_| async {
+        let mut response = http::Response::new(full("ok"));
+        response.headers_mut().insert("x-build", "42".parse().unwrap());
+        response
+    })
+    .await;
+    let insert = |key: &str, value: &str, value_type| {
+        Action::InsertHeader(InsertHeader {
+            key: key.into(),
+            value: value.into(),
+            value_type,
+        })
+    };
+    let mut gw = gateway(group([backend.server(100)]));
+    gw.listeners[0].rules = vec![Rule {
+        direction: Direction::Response,
+        ..rule(
+            "rule-r",
+            1,
+            [Condition::ResponseHeader {
+                key: "x-build".into(),
+                values: vec!["4?".into()],
+            }],
+            [
+                insert("x-fixed", "yes", HeaderValueType::UserDefined),
+                // A reference in a response rule is to a header of the response.
+                insert("x-copy", "x-build", HeaderValueType::ReferenceHeader),
+                insert("x-none", "x-missing", HeaderValueType::ReferenceHeader),
+                insert("x-ip", "ClientSrcIp", HeaderValueType::SystemDefined),
+                insert("x-protocol", "Protocol", HeaderValueType::SystemDefined),
+                insert("x-lb", "SLBId", HeaderValueType::SystemDefined),
+                insert("x-port", "SLBPort", HeaderValueType::SystemDefined),
+                insert("x-src-port", "ClientSrcPort", HeaderValueType::SystemDefined),
+            ],
+        )
+    }];
+    let lab = Lab::start(gw);
+    let response = client().get(lab.url("/")).send().await.unwrap();
+    let client_port = lab.plane.access_log()[0].client.port().to_string();
+    for (name, value) in [
+        ("x-fixed", "yes"),
+        ("x-copy", "42"),
+        ("x-ip", "127.0.0.1"),
+        ("x-protocol", "HTTP"),
+        ("x-lb", LB),
+        ("x-port", "80"),
+        ("x-src-port", client_port.as_str()),
+    ] {
+        assert_eq!(response.headers()[name], value, "{name}");
+    }
+    assert!(!response.headers().contains_key("x-none"));
+}
+
+#[tokio::test]
+async fn canaries_by_header_and_cookie_go_before_the_weighted_rule() {
+    let (a, b) = (Backend::echo("a").await, Backend::echo("b").await);
+    let mut gw = gateway(group([]));
+    add_group(&mut gw, "sgp-a", group([a.server(100)]));
+    add_group(&mut gw, "sgp-b", group([b.server(100)]));
+    let header = Condition::Header {
+        key: "X-Next".into(),
+        values: vec!["always".into()],
+    };
+    let cookie = Condition::Cookie {
+        values: vec![KeyValue {
+            key: "next".into(),
+            value: "always".into(),
+        }],
+    };
+    gw.listeners[0].rules = vec![
+        rule("rule-header", 1, [header], [forward([target("sgp-b", 100)])]),
+        rule("rule-cookie", 2, [cookie], [forward([target("sgp-b", 100)])]),
+        catch_all(
+            "rule-weight",
+            [forward([target("sgp-a", 90), target("sgp-b", 10)])],
+        ),
+    ];
+    let lab = Lab::start(gw);
+    let client = client();
+    let next = async |headers: &[(&str, &str)]| {
+        let mut hits = 0;
+        for _ in 0..20 {
+            let mut request = client.get(lab.url("/"));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let seen: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+            hits += usize::from(seen["name"] == "b");
+        }
+        hits
+    };
+    assert_eq!(next(&[("x-next", "always")]).await, 20);
+    assert_eq!(next(&[("x-next", "other")]).await, 2);
+    assert_eq!(next(&[("cookie", "a=b; next=always")]).await, 20);
+    assert_eq!(next(&[("cookie", "next=never")]).await, 2);
+    assert_eq!(next(&[]).await, 2);
 }
 
 #[tokio::test]

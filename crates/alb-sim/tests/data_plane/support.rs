@@ -270,8 +270,8 @@ impl Lab {
     pub(crate) fn start(gateway: Gateway) -> Self {
         Self::start_world(World {
             load_balancers: BTreeMap::from([(LB.to_owned(), Arc::new(gateway))]),
-            certificates: BTreeMap::new(),
             version: 1,
+            ..World::default()
         })
     }
 

@@ -43,13 +43,23 @@ pub(crate) async fn connect(
     trusted: &[&CertificateDer<'static>],
     alpn: &[&str],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_with(rustls::DEFAULT_VERSIONS, addr, name, trusted, alpn).await
+}
+
+async fn connect_with(
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    addr: SocketAddr,
+    name: &str,
+    trusted: &[&CertificateDer<'static>],
+    alpn: &[&str],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     for certificate in trusted {
         roots.add((*certificate).clone()).unwrap();
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
@@ -183,4 +193,32 @@ async fn plain_http_on_a_tls_port_gets_400() {
         .await
         .unwrap();
     assert_eq!(response.status(), 400);
+}
+
+/// A policy decides which versions a client may speak.
+#[tokio::test]
+async fn each_policy_offers_its_versions() {
+    let (pem, der) = certificate(&["a.example"]);
+    let mut gw = gateway(group([]));
+    https(&mut gw, &["1-cn"]);
+    let mut lab = Lab::start(gw);
+    lab.world.certificates.insert("1-cn".into(), pem);
+    for (policy, in_1_2, in_1_3) in [
+        (None, true, false),
+        (Some("tls_cipher_policy_1_0"), true, false),
+        (Some("tls_cipher_policy_1_1"), true, false),
+        (Some("tls_cipher_policy_1_2"), true, false),
+        (Some("tls_cipher_policy_1_2_strict"), true, false),
+        (Some("tls_cipher_policy_1_2_strict_with_1_3"), true, true),
+    ] {
+        lab.change(|gw| gw.listeners[1].security_policy_id = policy.map(str::to_owned))
+            .await;
+        for (version, expected) in [
+            (&rustls::version::TLS12, in_1_2),
+            (&rustls::version::TLS13, in_1_3),
+        ] {
+            let connected = connect_with(&[version], lab.addr(443), "a.example", &[&der], &[]).await;
+            assert_eq!(connected.is_ok(), expected, "{policy:?} {version:?}");
+        }
+    }
 }

@@ -149,3 +149,36 @@ impl Meter {
         self.smoothed.unwrap_or(0.0).max(current)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn g10_answers_to_the_same_mistake_are_one_decrease() {
+        let mut adaptive = Adaptive::new(AdaptiveConfig::default());
+        let mut throttled = |started, now| {
+            let before = adaptive.rate(at(now), Some(100.0));
+            adaptive.throttled(at(started), at(now), before.or(Some(100.0)), Some(100.0));
+            adaptive.rate(at(now), Some(100.0)) < before.or(Some(100.0))
+        };
+        assert!(throttled(9_900, 10_000));
+        assert!(
+            !throttled(10_100, 10_500),
+            "started after the decrease, but within a second"
+        );
+        assert!(
+            !throttled(9_950, 12_000),
+            "started before the decrease, however late it ends"
+        );
+        assert!(
+            throttled(10_600, 12_000),
+            "started after it and ended a second later"
+        );
+        assert!(!throttled(12_000, 14_000), "started at the moment of the second");
+    }
+}

@@ -23,7 +23,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     /// The next attempt to start at `now`; `None` when nothing can start before an event or [`wake_at`](Self::wake_at).
     /// Slots, tokens and the key are taken by this call.
     pub fn next_start(&mut self, now: Timestamp) -> Option<Start<K, J>> {
-        if !self.gate_open || self.draining {
+        if !self.gate_open {
             return None;
         }
         let classes = self.classes.len();

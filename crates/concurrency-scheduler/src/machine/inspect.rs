@@ -83,7 +83,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let lane_ix = self.find_lane(class_ix, tag, key)?;
         let lane = &self.lanes[lane_ix as usize];
         let class = &mut self.classes[class_ix as usize];
-        let closed = !self.gate_open || self.draining || class.config.paused;
+        let closed = !self.gate_open || class.config.paused;
         Some(match lane.state {
             LaneState::Running | LaneState::Stopping(_) | LaneState::Aborting(_) if lane.len() == 1 => {
                 BlockedOn::Nothing

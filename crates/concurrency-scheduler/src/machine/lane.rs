@@ -231,3 +231,42 @@ impl<K> Lane<K> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Abandoned once its other half is gone.
+    struct Half(Rc<()>);
+    impl Receipt for Half {
+        fn id(&self) -> u64 {
+            0
+        }
+
+        fn is_abandoned(&self) -> bool {
+            Rc::strong_count(&self.0) == 1
+        }
+    }
+
+    #[test]
+    fn g15_receipts_that_nobody_looks_at_do_not_pile_up() {
+        let kept: Vec<Rc<()>> = (0..10).map(|_| Rc::default()).collect();
+        let mut receipts = Receipts::One(Half(Rc::default()));
+        for half in &kept {
+            receipts.push(Half(Rc::clone(half)));
+            (0..10_000).for_each(|_| receipts.push(Half(Rc::default())));
+        }
+        let receipts = receipts.into_vec();
+        assert!(
+            receipts.capacity() <= 64,
+            "{} for 10 that count",
+            receipts.capacity()
+        );
+        assert_eq!(
+            receipts.iter().filter(|receipt| !receipt.is_abandoned()).count(),
+            10
+        );
+    }
+}

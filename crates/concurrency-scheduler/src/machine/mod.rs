@@ -246,6 +246,7 @@ pub struct Machine<K, J, W> {
     /// Since when there is nothing to do, once that was noticed.
     idle_since: Option<Timestamp>,
     gate_open: bool,
+    /// Nothing is taken in, and nothing waits any more: what runs is all there is.
     draining: bool,
 }
 

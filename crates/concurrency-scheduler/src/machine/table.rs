@@ -26,7 +26,8 @@ impl Tag {
 const FREE: u64 = u64::MAX;
 const MIN_SLOTS: usize = 16;
 
-/// Slots are a power of two, at most 13 of 16 taken (then a look for a missing key probes 15 slots on average, which is two cache lines).
+/// Slots are a power of two, at most 13 of 16 taken. Then a look for a missing key probes 15 slots on average, which is
+/// two cache lines.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     slots: Vec<u64>,

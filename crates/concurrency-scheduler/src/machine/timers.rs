@@ -143,7 +143,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         let mut earliest = self.timers.first().map(|&(due, _, _)| due).or(release_at);
         let mut consider =
             |at: Timestamp| earliest = Some(earliest.map_or(at, |other: Timestamp| other.min(at)));
-        let may_start = self.gate_open && !self.draining;
         for class in &mut self.classes {
             if let Some(timeout) = class.config.attempt_timeout
                 && !class.running.is_empty()
@@ -160,7 +159,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             if !class.budgetless.is_empty() {
                 consider(class.budget.next());
             }
-            if !may_start || class.config.paused || class.used >= class.config.max_concurrent {
+            if !self.gate_open || class.config.paused || class.used >= class.config.max_concurrent {
                 continue;
             }
             if class.waiting() > 0
@@ -177,5 +176,65 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             }
         }
         earliest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ClassConfig, Outcome,
+        machine::{Ended, Event, Request},
+    };
+
+    struct Id;
+    impl Receipt for Id {
+        fn id(&self) -> u64 {
+            0
+        }
+    }
+
+    type Peak = Machine<u32, (), Id>;
+
+    fn held(machine: &Peak) -> usize {
+        machine.lanes.capacity() + machine.entries.capacity()
+    }
+
+    /// Everything that was submitted starts and ends.
+    fn work(machine: &mut Peak, now: Timestamp) {
+        while let Some(start) = machine.next_start(now) {
+            let ended = Ended::Returned(Outcome::Done);
+            let attempt = start.attempt;
+            machine.handle(now, Event::Ended { attempt, ended }, &mut Vec::new());
+        }
+        assert!(machine.is_idle());
+    }
+
+    #[test]
+    fn g15_memory_of_a_peak_is_given_back_after_ten_idle_seconds_and_not_before() {
+        let class = ("lb".into(), ClassConfig::unlimited_rate(10));
+        let mut machine = Peak::new(vec![class], 0).unwrap();
+        let at = |seconds| Timestamp::from(Duration::from_secs(seconds));
+        let submit = |machine: &mut Peak, now, key| {
+            machine.handle(now, Event::Submit(Request::new(0, key, (), Id)), &mut Vec::new());
+        };
+        let tick = |machine: &mut Peak, now| machine.handle(now, Event::Tick, &mut Vec::new());
+        (0..50_000).for_each(|key| submit(&mut machine, at(0), key));
+        work(&mut machine, at(0));
+        assert_eq!(machine.wake_at(at(0)), Some(at(10)), "wants to be woken for it");
+        // Work in between begins the ten seconds anew.
+        submit(&mut machine, at(8), 1);
+        tick(&mut machine, at(15));
+        assert!(held(&machine) >= 100_000, "busy");
+        work(&mut machine, at(15));
+        tick(&mut machine, at(16));
+        tick(&mut machine, at(25));
+        assert!(held(&machine) >= 100_000, "nine seconds");
+        tick(&mut machine, at(26));
+        assert_eq!(held(&machine), 0);
+        assert_eq!(machine.wake_at(at(26)), None, "once");
+        // As good as new.
+        submit(&mut machine, at(30), 7);
+        work(&mut machine, at(30));
     }
 }

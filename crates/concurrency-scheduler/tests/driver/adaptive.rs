@@ -141,6 +141,24 @@ async fn g10_many_throttling_answers_at_once_are_one_decrease_and_the_rate_recov
 }
 
 #[tokio::test(start_paused = true)]
+async fn g10_a_decrease_starts_from_what_the_server_took_not_from_what_was_allowed() {
+    let (handle, _) = one_class(greedy());
+    // Allowed are 100/s; ten are asked for and taken.
+    for n in 0..30 {
+        let key: &'static str = format!("{n}").leak();
+        handle.submit(change(key, takes(key, ms(1)))).unwrap();
+        sleep(ms(100)).await;
+    }
+    let throttled = Step::Take(ms(1), Outcome::Throttled { after: Some(s(60)) });
+    handle
+        .submit(change("throttled", job("job", [throttled])))
+        .unwrap();
+    sleep(ms(5)).await;
+    let rate = handle.stats().await.unwrap().classes[&LB].rate_per_s.unwrap();
+    assert!((6.0..8.5).contains(&rate), "0.7 · 10, not 0.7 · 100: {rate}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn g10_the_rate_never_falls_below_the_floor_and_an_unlimited_class_gets_one_while_throttled() {
     let adaptive = Some(AdaptiveConfig {
         floor_per_s: 2.0,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use concurrency_scheduler::{ClassConfig, Error, FinalOutcome, Mode, Outcome, Scheduler};
+use concurrency_scheduler::{
+    Attempt, ClassConfig, Error, FinalOutcome, Mode, Outcome, Scheduler, Submission, handler_fn,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::support::*;
@@ -162,6 +164,50 @@ async fn g14_a_gate_that_panics_counts_as_closed() {
     sleep(s(1)).await;
     assert!(!handle.stats().await.unwrap().gate_open);
     assert!(recorder.runs().is_empty());
+}
+
+/// A job whose copy cannot be made: what panics then is the scheduler, not the handler.
+#[derive(Debug)]
+struct Uncopyable;
+
+impl Clone for Uncopyable {
+    fn clone(&self) -> Self {
+        panic!("no copy")
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn g14_a_panic_of_the_scheduler_itself_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+    const IN_CHILD: &str = "SCHED_TEST_PANICS";
+    if std::env::var_os(IN_CHILD).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let handler = handler_fn(async |_: Attempt<u32, Uncopyable>| Outcome::Done);
+            let class = ClassConfig::unlimited_rate(1);
+            let handle = Scheduler::builder().class(LB, class).spawn(handler).unwrap();
+            handle.submit(Submission::new(LB, 1, Uncopyable)).unwrap().await
+        });
+        return; // alive, which the parent finds out
+    }
+    let test = "lifecycle::g14_a_panic_of_the_scheduler_itself_ends_the_process";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(IN_CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert!(said.contains("no copy"), "{said}");
+    assert_eq!(
+        child.status.signal(),
+        Some(6),
+        "SIGABRT, not {:?}: {said}",
+        child.status
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -92,6 +92,44 @@ async fn g1_a_class_that_keeps_working_on_a_shared_key_does_not_keep_the_other_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn g1_a_paused_class_keeps_no_shared_key_from_another() {
+    let config = ClassConfig {
+        key_domain: Some("lb".to_owned()),
+        max_bypass: 0,
+        ..ClassConfig::unlimited_rate(1)
+    };
+    let paused = |paused| ClassConfig {
+        paused,
+        ..config.clone()
+    };
+    let (handle, recorder) = spawn(
+        Scheduler::builder()
+            .class(LB, config.clone())
+            .class(RS, config.clone()),
+    );
+    for name in ["lb-1", "lb-2", "lb-3"] {
+        handle
+            .submit(change("a", takes(name, s(1))).mode(Mode::Fifo))
+            .unwrap();
+    }
+    tokio::time::sleep(ms(500)).await;
+    // It lost the key once, so it would be next; but it is paused.
+    let rs = handle
+        .submit(Submission::new(RS, "a", takes("rs", s(1))))
+        .unwrap();
+    tokio::time::sleep(ms(1)).await;
+    handle.reconfigure(RS, paused(true)).await.unwrap();
+    tokio::time::sleep(s(5)).await;
+    assert_eq!(
+        recorder.starts("lb-3"),
+        [s(2)],
+        "nobody waited for a paused class"
+    );
+    handle.reconfigure(RS, paused(false)).await.unwrap();
+    assert!(rs.await.is_done());
+}
+
+#[tokio::test(start_paused = true)]
 async fn g2_fifo_runs_every_job_in_order_and_coalescing_runs_the_last() {
     let merge: fn(Job, Job) -> Job = |older, newer| match (older.name, newer.name) {
         ("2", "3") => takes("2+3", s(1)),
@@ -215,6 +253,22 @@ async fn a_users_change_goes_first_until_a_resync_has_waited_age_after() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn priorities_count_among_all_that_was_submitted_however_much_it_is() {
+    let (handle, recorder) = one_class(ClassConfig::unlimited_rate(10));
+    let key = |n: u32| -> &'static str { format!("{n}").leak() };
+    let submit = |n, name, priority| {
+        handle
+            .submit(change(key(n), takes(name, ms(1))).priority(priority))
+            .unwrap()
+    };
+    // The driver has had no chance to run before all of them are in its channel.
+    (0..5_000).for_each(|n| drop(submit(n, "resync", Priority::Resync)));
+    let last = submit(5_000, "user", Priority::User);
+    assert!(last.await.is_done());
+    assert_eq!(recorder.order()[0], "user");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_takes_the_best_priority_of_what_waits_for_it() {
     let (handle, recorder) = one_class(ClassConfig::unlimited_rate(1));
     let submit = |key, name, priority| {
@@ -270,6 +324,29 @@ async fn g6_lighter_changes_pass_a_heavy_one_only_so_often() {
             others.filter(|run| run.start < heavy_start && run.end.is_none_or(|end| end > heavy_start));
         assert_eq!(others.count(), 0, "it has all four slots");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn g4_longest_backlog_first_lets_nobody_wait_much_longer_than_three_times_age_after() {
+    let config = ClassConfig {
+        policy: Policy::LongestBacklogFirst,
+        age_after: s(5),
+        ..ClassConfig::unlimited_rate(1)
+    };
+    let (handle, recorder) = one_class(config);
+    for _ in 0..100 {
+        handle
+            .submit(change("long", takes("long", s(1))).mode(Mode::Fifo))
+            .unwrap();
+    }
+    tokio::time::sleep(ms(1)).await;
+    let short = handle.submit(change("short", takes("short", s(1)))).unwrap();
+    assert!(short.await.is_done());
+    assert_eq!(
+        recorder.starts("short"),
+        [s(16)],
+        "the first end after 15 s of waiting"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! A class is configured anew while it works.
 
-use concurrency_scheduler::{ClassConfig, Error, Scheduler};
+use concurrency_scheduler::{AdaptiveConfig, ClassConfig, Error, Outcome, Scheduler};
 use tokio::time::sleep;
 
 use crate::support::*;
@@ -62,6 +62,36 @@ async fn a_new_rate_holds_at_once_and_tokens_already_taken_stay_taken() {
         .unwrap();
     sleep(ms(10)).await;
     assert_eq!(recorder.starts("job").len(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_learnt_from_throttling_stays_learnt() {
+    let config = |burst| ClassConfig {
+        rate_per_s: Some(10.0),
+        burst,
+        adaptive: Some(AdaptiveConfig::default()),
+        ..ClassConfig::unlimited_rate(10)
+    };
+    let (handle, _) = one_class(config(1));
+    let throttled = Step::Take(ms(1), Outcome::Throttled { after: Some(s(60)) });
+    handle.submit(change("a", job("a", [throttled]))).unwrap();
+    sleep(ms(10)).await;
+    let rate = async || handle.stats().await.unwrap().classes[&LB].rate_per_s.unwrap();
+    let learnt = rate().await;
+    assert!(learnt < 7.5, "{learnt}");
+    handle.reconfigure(LB, config(2)).await.unwrap();
+    assert!(
+        (rate().await - learnt).abs() < 0.1,
+        "{} was {learnt}",
+        rate().await
+    );
+    // Without adaptation, the configured rate is in force.
+    let fixed = ClassConfig {
+        adaptive: None,
+        ..config(2)
+    };
+    handle.reconfigure(LB, fixed).await.unwrap();
+    assert!((rate().await - 10.0).abs() < 1e-9);
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,12 +95,12 @@ async fn g11_a_change_that_waits_for_its_retry_holds_no_slot() {
     assert_eq!(recorder.starts("failing"), [s(0), s(3)]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn g11_full_jitter_spreads_retries_over_the_whole_interval() {
+/// When each of 400 changes that fail at once is tried again, with an interval of 100 s.
+async fn retries_of_a_common_failure(jitter: Jitter) -> Vec<Duration> {
     let retry = RetryConfig {
         interval: s(100),
         max_interval: s(100),
-        jitter: Jitter::Full,
+        jitter,
         ..config().retry
     };
     let budget = BudgetConfig {
@@ -127,23 +127,36 @@ async fn g11_full_jitter_spreads_retries_over_the_whole_interval() {
     for ticket in tickets {
         assert!(ticket.await.is_done());
     }
-    let delays: Vec<Duration> = recorder
-        .runs()
-        .iter()
-        .filter(|run| run.number == 2)
-        .map(|run| run.start)
-        .collect();
-    assert!(delays.iter().all(|&delay| delay <= s(100) + ms(1)));
-    for tenth in 0..10 {
-        let count = delays
-            .iter()
-            .filter(|delay| delay.as_secs() / 10 == tenth)
-            .count();
+    let runs = recorder.runs().into_iter().filter(|run| run.number == 2);
+    runs.map(|run| run.start).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn g11_jitter_spreads_retries_over_the_interval_or_half_of_it() {
+    for (jitter, from, parts) in [(Jitter::Full, 0, 10), (Jitter::Equal, 50, 5)] {
+        let delays = retries_of_a_common_failure(jitter).await;
+        assert_eq!(delays.len(), 400);
         assert!(
-            (15..=70).contains(&count),
-            "{count} of 400 in tenth {tenth}, 40 expected"
+            delays
+                .iter()
+                .all(|&delay| s(from) <= delay && delay <= s(100) + ms(1))
         );
+        let expected = 400 / parts;
+        for part in 0..parts {
+            let part = from + 10 * part as u64;
+            let count = delays
+                .iter()
+                .filter(|delay| delay.as_secs() / 10 == part / 10)
+                .count();
+            assert!(
+                (expected * 3 / 8..=expected * 7 / 4).contains(&count),
+                "{jitter:?}: {count} of 400 between {part} s and {} s, {expected} expected",
+                part + 10
+            );
+        }
     }
+    let together = retries_of_a_common_failure(Jitter::None).await;
+    assert!(together.iter().all(|&delay| delay == s(100)));
 }
 
 #[tokio::test(start_paused = true)]

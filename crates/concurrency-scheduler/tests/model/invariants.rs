@@ -34,13 +34,11 @@ impl Trace {
         self.g1_one_attempt_per_key();
         self.g9_no_window_holds_too_many_starts(reference);
         for class in 0..CLASSES {
-            // G6, G7: what runs never takes more slots than there were when it started.
-            let config = &reference.classes[class as usize].config;
             let running = self.running.iter().filter(|lane| lane.0 == class).count() as u32;
-            assert!(running <= reference.slots_used(class), "an attempt without slots");
-            if self.starts.get(&class).is_some_and(|starts| !starts.is_empty()) && running == 1 {
-                assert!(reference.slots_used(class) <= config.max_concurrent.max(5));
-            }
+            assert!(
+                running <= reference.slots_used(class),
+                "G7: an attempt without slots"
+            );
         }
     }
 

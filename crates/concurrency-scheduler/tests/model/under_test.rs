@@ -100,6 +100,17 @@ impl StateMachineTest for UnderTest {
             sorted(reference.effects.clone()),
             "effects, machine first"
         );
+        for class in 0..CLASSES {
+            let stats = test.machine.stats(class, test.now);
+            assert_eq!(
+                stats.slots_used,
+                reference.slots_used(class),
+                "slots, machine first"
+            );
+            // A cap that was lowered takes effect as attempts end; what starts keeps to it.
+            let starts = effects.starts.iter().any(|start| start.0 == class);
+            assert!(!starts || stats.slots_used <= stats.slots, "G6: slots overbooked");
+        }
         if only_time_passed && wake_at.is_none_or(|wake_at| test.now < wake_at) {
             assert_eq!(effects, Effects::default(), "nothing happens before wake_at");
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Annotations;
+use super::grammar::is_grpc_code;
 use crate::codes::Code;
 use crate::secret::hex;
 
@@ -68,10 +69,7 @@ impl Annotations<'_> {
             slow_start_s: self.slow_start(scheduler),
             connection_drain_s: self.connection_drain(),
             health_check: self.health_check(),
-            resource_group_id: self
-                .text("server-group-resource-group-id")
-                .filter(|id| !id.is_empty())
-                .map(str::to_owned),
+            resource_group_id: self.checked("server-group-resource-group-id").map(str::to_owned),
         }
     }
 
@@ -87,7 +85,7 @@ impl Annotations<'_> {
             self.unused(&[VALUE], "it needs backend-scheduler: uch");
             return (scheduler, None);
         }
-        match self.text(VALUE).filter(|key| !key.is_empty()) {
+        match self.checked(VALUE) {
             Some(key) => (scheduler, Some(key.to_owned())),
             None => {
                 self.report_on(
@@ -116,22 +114,15 @@ impl Annotations<'_> {
             });
         }
         self.unused(&["cookie-timeout"], "it needs sticky-session-type: Insert");
-        let cookie = self.text("cookie").unwrap_or_default();
-        let allowed = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | ';');
-        if (1..=200).contains(&cookie.len()) && cookie.chars().all(allowed) && !cookie.starts_with('$') {
-            return Some(Sticky::Server {
-                cookie: cookie.to_owned(),
-            });
+        if !self.has("cookie") {
+            self.report_on(
+                Code::AnnotationInvalid,
+                "sticky-session-type",
+                "Server needs the name of the servers' cookie; add cookie. Until then clients do not stick to a server",
+            );
         }
-        self.report_on(
-            Code::AnnotationInvalid,
-            "cookie",
-            format!(
-                "{cookie:?} is no cookie name; sticky-session-type: Server needs one of 1 to 200 letters and digits. \
-                 Until then clients do not stick to a server"
-            ),
-        );
-        None
+        let cookie = self.checked("cookie")?.to_owned();
+        Some(Sticky::Server { cookie })
     }
 
     fn slow_start(&mut self, scheduler: Scheduler) -> Option<u32> {
@@ -197,7 +188,9 @@ impl Annotations<'_> {
         };
         Some(HealthCheck {
             protocol,
-            path: self.health_check_path().unwrap_or(default.path),
+            path: self
+                .checked("healthcheck-path")
+                .map_or(default.path, str::to_owned),
             host: None,
             http_version: self
                 .word("healthcheck-httpversion")
@@ -223,16 +216,6 @@ impl Annotations<'_> {
         })
     }
 
-    fn health_check_path(&mut self) -> Option<String> {
-        let path = self.text("healthcheck-path")?;
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-/.%?#&=_;~!()*[]@$^:',+".contains(c);
-        if path.starts_with('/') && path.len() <= 80 && path.chars().all(allowed) {
-            return Some(path.to_owned());
-        }
-        self.invalid("healthcheck-path", path);
-        None
-    }
-
     fn health_check_codes(&mut self, grpc: bool) -> Vec<String> {
         let default = vec![if grpc { "0" } else { "http_2xx" }.to_owned()];
         let key = if self.has("healthcheck-code") {
@@ -244,19 +227,20 @@ impl Annotations<'_> {
         let Some(codes) = self.list(key) else {
             return default;
         };
-        let is_code = |code: &String| {
-            if grpc {
-                let ends: Option<Vec<u16>> = code.split('-').map(|end| end.trim().parse().ok()).collect();
-                ends.is_some_and(|ends| ends.len() <= 2 && ends.is_sorted() && ends.iter().all(|n| *n <= 99))
-            } else {
-                matches!(code.as_str(), "http_2xx" | "http_3xx" | "http_4xx" | "http_5xx")
-            }
-        };
-        if !codes.is_empty() && codes.iter().all(is_code) {
+        let of_protocol = |code: &String| is_grpc_code(code) == grpc;
+        if codes.iter().all(of_protocol) {
             return codes;
         }
-        let text = self.text(key).unwrap_or_default();
-        self.invalid(key, text);
+        let write = if grpc {
+            "numbers and ranges such as 0-99 for healthcheck-protocol: GRPC"
+        } else {
+            "http_2xx, http_3xx, http_4xx and http_5xx"
+        };
+        let message = format!(
+            "{:?} is invalid; write {write}. Until then the default holds",
+            codes.join(",")
+        );
+        self.report_on(Code::AnnotationInvalid, key, message);
         default
     }
 }

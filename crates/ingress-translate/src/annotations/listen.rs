@@ -82,23 +82,26 @@ impl Annotations<'_> {
             self.unused(&PARTS, "the Ingress is no canary; set canary: \"true\"");
             return None;
         }
-        let named = |this: &Self, key| this.text(key).filter(|t| !t.is_empty()).map(str::to_owned);
-        let header = named(self, "canary-by-header");
-        let value = named(self, "canary-by-header-value");
-        let cookie = named(self, "canary-by-cookie");
-        if header.is_none() {
+        // A canary whose header, value or cookie is wrong gets no traffic: nobody can tell which requests it meant.
+        let given =
+            ["canary-by-header", "canary-by-header-value", "canary-by-cookie"].map(|key| self.has(key));
+        let [header, value, cookie] = ["canary-by-header", "canary-by-header-value", "canary-by-cookie"]
+            .map(|key| self.checked(key).map(str::to_owned));
+        if !given[0] {
             self.unused(&["canary-by-header-value"], "canary-by-header is missing; add it");
         }
-        if header.is_some() || cookie.is_some() {
+        if given[0] || given[2] {
             self.unused(
                 &["canary-weight"],
                 "a canary by header or cookie has no weight; use a second canary Ingress for it",
             );
+            let wrong = given != [header.is_some(), value.is_some(), cookie.is_some()];
+            let by = CanaryBy::Match {
+                header: header.map(|name| (name, value)),
+                cookie,
+            };
             return Some(Canary {
-                by: Some(CanaryBy::Match {
-                    header: header.map(|name| (name, value)),
-                    cookie,
-                }),
+                by: Some(by).filter(|_| !wrong),
             });
         }
         if !self.has("canary-weight") {

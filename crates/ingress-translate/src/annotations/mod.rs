@@ -1,6 +1,7 @@
 //! Annotations of an Ingress: reading by the grammar of the [table], one typed value for each subject.
 
 mod backend;
+pub(crate) mod grammar;
 mod json;
 mod listen;
 pub(crate) mod table;
@@ -13,7 +14,8 @@ use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::networking::v1::Ingress;
 
 use crate::codes::Code;
-use table::{AnnotationSpec, Grammar, Scope, Status};
+use grammar::{Grammar, items};
+use table::{AnnotationSpec, Scope, Status};
 
 pub use backend::BackendSettings;
 pub(crate) use json::{ActionSpec, TargetSpec, parse_actions, parse_conditions};
@@ -27,7 +29,7 @@ const NGINX_PREFIX: &str = "nginx.ingress.kubernetes.io/";
 pub(crate) struct Annotations<'a> {
     object: &'a ObjectRef,
     /// Key without prefix → (full key, value).
-    values: BTreeMap<&'a str, (String, &'a str)>,
+    values: BTreeMap<&'a str, (&'a str, &'a str)>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -45,7 +47,7 @@ impl<'a> Annotations<'a> {
                 this.take(key, full, value);
             } else if let Some(key) = full.strip_prefix(NGINX_PREFIX) {
                 if table::find(key).is_some_and(|spec| spec.nginx) {
-                    this.values.insert(key, (full.clone(), value));
+                    this.values.insert(key, (full, value));
                 } else {
                     let message = format!(
                         "{full} has no effect here; remove it, or use the matching \
@@ -58,7 +60,7 @@ impl<'a> Annotations<'a> {
         this
     }
 
-    fn take(&mut self, key: &'a str, full: &str, value: &'a str) {
+    fn take(&mut self, key: &'a str, full: &'a str, value: &'a str) {
         match table::find(key) {
             None => {
                 let hint = table::nearest(key).map_or_else(
@@ -86,7 +88,7 @@ impl<'a> Annotations<'a> {
                 );
             }
             Some(_) => {
-                self.values.insert(key, (full.to_owned(), value));
+                self.values.insert(key, (full, value));
             }
         }
     }
@@ -99,7 +101,7 @@ impl<'a> Annotations<'a> {
     /// Reports something about a key that is present.
     pub(crate) fn report_on(&mut self, code: Code, key: &str, message: impl Into<String>) {
         let full = match self.values.get(key) {
-            Some((full, _)) => full.clone(),
+            Some((full, _)) => (*full).to_owned(),
             None => format!("{ANNOTATION_PREFIX}{key}"),
         };
         self.report(code, &full, message.into());
@@ -115,13 +117,31 @@ impl<'a> Annotations<'a> {
         self.values.get(key).map(|(_, value)| value.trim())
     }
 
+    /// Reports a value outside the grammar of its key; of a list, the first wrong item.
     fn invalid(&mut self, key: &str, value: &str) {
-        let grammar = table::find(key).map_or(Grammar::Text("text"), |spec| spec.grammar);
+        let Some(spec) = table::find(key) else { return };
+        let wrong = match spec.grammar {
+            Grammar::List(kind) => items(value).find(|item| !kind.accepts(item)).unwrap_or(value),
+            _ => value,
+        };
         self.report_on(
             Code::AnnotationInvalid,
             key,
-            format!("{value:?} is invalid; write {grammar}"),
+            format!(
+                "{wrong:?} is invalid; write {}. Until then the default holds: {}",
+                spec.grammar, spec.default
+            ),
         );
+    }
+
+    /// Text of the kind its grammar asks for; another is reported and counts as absent.
+    pub(crate) fn checked(&mut self, key: &str) -> Option<&'a str> {
+        let text = self.text(key)?;
+        if table::find(key).is_some_and(|spec| spec.grammar.accepts(text)) {
+            return Some(text);
+        }
+        self.invalid(key, text);
+        None
     }
 
     /// A Boolean; a wrong one is reported and counts as absent.
@@ -165,14 +185,10 @@ impl<'a> Annotations<'a> {
         word
     }
 
-    /// A comma-separated list without empty items.
-    pub(crate) fn list(&self, key: &str) -> Option<Vec<String>> {
-        let items = self
-            .text(key)?
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty());
-        Some(items.map(str::to_owned).collect())
+    /// The items of a list; a wrong one is reported and counts as absent.
+    pub(crate) fn list(&mut self, key: &str) -> Option<Vec<String>> {
+        let text = self.checked(key)?;
+        Some(items(text).map(str::to_owned).collect())
     }
 
     /// Keys that start so, with their values: the per-Service annotations.

@@ -1,36 +1,6 @@
 //! Every annotation under `alb.ingress.kubernetes.io/`: the one source for parser, suggestions and documentation.
 
-use std::fmt;
-
-/// What values an annotation takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grammar {
-    /// `"true"` or `"false"`.
-    Bool,
-    /// A whole number in this range.
-    Int(i64, i64),
-    /// One of these words; letter case matters.
-    OneOf(&'static [&'static str]),
-    /// A comma-separated list.
-    List,
-    /// Text; the string says of what kind.
-    Text(&'static str),
-    /// JSON; the string says of what shape.
-    Json(&'static str),
-}
-
-impl fmt::Display for Grammar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool => f.write_str("\"true\" or \"false\""),
-            Self::Int(min, max) => write!(f, "a whole number from {min} to {max}"),
-            Self::OneOf(words) => write!(f, "one of {}", words.join(", ")),
-            Self::List => f.write_str("a comma-separated list"),
-            Self::Text(kind) => f.write_str(kind),
-            Self::Json(shape) => write!(f, "JSON: {shape}"),
-        }
-    }
-}
+use super::grammar::{Grammar, Kind};
 
 /// What an annotation stands on and what it governs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +76,11 @@ impl AnnotationSpec {
 }
 
 use Grammar::{Bool, Int, Json, List, OneOf, Text};
+use Kind::{
+    CookieName, CorsHeader, HeaderName, HeaderValue, HealthCode, HealthPath, HttpCode, Id, LoadBalancerName,
+    Method, ObjectName, Origin, QueryKey, RewritePath, Selector, StickyCookie,
+};
 use Scope::{Ingress, Instance, PerService, ServerGroup, Service};
-
-const HTTP_CODES: Grammar = Text("a comma-separated list of http_2xx, http_3xx, http_4xx, http_5xx");
 
 /// All annotations, sorted by key.
 #[rustfmt::skip]
@@ -117,53 +89,53 @@ pub const ANNOTATIONS: &[AnnotationSpec] = &[
     row("actions.", PerService, Json("an array of actions"), "none", "Actions of the rules of that Service; with a final action of their own, the path's Service port must be named use-annotation"),
     row("address-allocated-mode", Instance, OneOf(&["Dynamic", "Fixed"]), "Dynamic", "How the ALB gets its addresses"),
     row("address-type", Instance, OneOf(&["Internet", "Intranet"]), "Internet", "Whether the ALB is public"),
-    row("albconfig.name", Ingress, Text("the name of an AlbConfig"), "from the IngressClass", "AlbConfig the Ingress belongs to; goes before the IngressClass"),
+    row("albconfig.name", Ingress, Text(ObjectName), "from the IngressClass", "AlbConfig the Ingress belongs to; goes before the IngressClass"),
     row("albconfig.order", Ingress, Int(1, 1000), "10", "Older name of order; goes before it"),
     row("backend-keepalive", ServerGroup, Bool, "as the controller is set", "Keep connections to servers open"),
-    row("backend-label", Service, Text("a label selector"), "none", "No effect in the managed controller either").not_supported("it has no effect with ALB; remove it"),
+    row("backend-label", Service, Text(Selector), "none", "No effect in the managed controller either").not_supported("it has no effect with ALB; remove it"),
     row("backend-protocol", ServerGroup, OneOf(&["http", "https", "grpc"]), "http", "Protocol towards the servers; https needs an HTTPS listener, grpc an HTTPS or QUIC one"),
     row("backend-scheduler", ServerGroup, OneOf(&["wrr", "wlc", "sch", "uch"]), "wrr", "How a server is chosen: weighted round robin, weighted least connections, hash of the source address, hash of a query parameter"),
-    row("backend-scheduler-uch-value", ServerGroup, Text("the name of a query parameter"), "none", "Query parameter that backend-scheduler: uch hashes"),
+    row("backend-scheduler-uch-value", ServerGroup, Text(QueryKey), "none", "Query parameter that backend-scheduler: uch hashes"),
     row("canary", Ingress, Bool, "false", "The Ingress takes a part of the traffic of another one with the same host and path").nginx(),
-    row("canary-by-cookie", Ingress, Text("a cookie name"), "none", "Cookie that selects the canary (value always) or not (value never)").nginx(),
-    row("canary-by-header", Ingress, Text("a header name"), "none", "Header that selects the canary (value always, or that of canary-by-header-value) or not (value never)").nginx(),
-    row("canary-by-header-value", Ingress, Text("a header value"), "always", "Value of canary-by-header that selects the canary").nginx(),
+    row("canary-by-cookie", Ingress, Text(CookieName), "none", "Cookie that selects the canary (value always) or not (value never)").nginx(),
+    row("canary-by-header", Ingress, Text(HeaderName), "none", "Header that selects the canary (value always, or that of canary-by-header-value) or not (value never)").nginx(),
+    row("canary-by-header-value", Ingress, Text(HeaderValue), "always", "Value of canary-by-header that selects the canary").nginx(),
     row("canary-weight", Ingress, Int(0, 100), "none", "Percentage of requests for the canary; without effect beside header or cookie").nginx(),
     row("charge-type", Instance, OneOf(&["PostPay"]), "PostPay", "Billing of the ALB"),
     row("conditions.", PerService, Json("an array of conditions"), "none", "Further conditions of the rules of that Service"),
     row("connection-drain-enabled", ServerGroup, Bool, "false", "Let a removed server finish its connections"),
     row("connection-drain-timeout", ServerGroup, Int(0, 900), "300", "Seconds it has for that"),
-    row("cookie", ServerGroup, Text("a cookie name of 1 to 200 letters and digits, not starting with $"), "none", "Cookie of the servers that sticky-session-type: Server uses"),
+    row("cookie", ServerGroup, Text(StickyCookie), "none", "Cookie of the servers that sticky-session-type: Server uses"),
     row("cookie-timeout", ServerGroup, Int(1, 86_400), "1000", "Seconds of life of the cookie that sticky-session-type: Insert sets"),
     row("cors-allow-credentials", Ingress, Bool, "true", "Whether credentials are allowed"),
-    row("cors-allow-headers", Ingress, List, "DNT,X-CustomHeader,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Authorization", "Request headers that are allowed"),
-    row("cors-allow-methods", Ingress, List, "GET, PUT, POST, DELETE, PATCH, OPTIONS", "Methods that are allowed"),
-    row("cors-allow-origin", Ingress, List, "*", "Origins that are allowed: * or scheme://host[:port], the leftmost label may be *"),
-    row("cors-expose-headers", Ingress, List, "none", "Response headers a script may read"),
+    row("cors-allow-headers", Ingress, List(CorsHeader), "DNT,X-CustomHeader,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Authorization", "Request headers that are allowed"),
+    row("cors-allow-methods", Ingress, List(Method), "GET, PUT, POST, DELETE, PATCH, OPTIONS", "Methods that are allowed"),
+    row("cors-allow-origin", Ingress, List(Origin), "*", "Origins that are allowed: * or scheme://host[:port], the leftmost label may be *"),
+    row("cors-expose-headers", Ingress, List(CorsHeader), "none", "Response headers a script may read"),
     row("cors-max-age", Ingress, Int(-1, 172_800), "172800", "Seconds a preflight answer may be cached"),
     row("edition", Instance, OneOf(&["Standard", "StandardWithWaf"]), "Standard", "Edition of the ALB"),
     row("enable-cors", Ingress, Bool, "false", "Answer cross-origin requests by the cors-* annotations"),
     row("force-override-listeners", Instance, Bool, "false", "With id: manage listeners that are already on the reused ALB"),
-    row("healthcheck-code", ServerGroup, Text("http_2xx … http_5xx, for gRPC numbers and ranges such as 0-99; comma-separated"), "http_2xx, for gRPC 0", "Answers that count as healthy; goes before healthcheck-httpcode"),
+    row("healthcheck-code", ServerGroup, List(HealthCode), "http_2xx, for gRPC 0", "Answers that count as healthy; goes before healthcheck-httpcode"),
     row("healthcheck-connect-port", ServerGroup, Int(0, 65_535), "0", "Port to check; 0 is the server's own"),
     row("healthcheck-enabled", ServerGroup, Bool, "false", "Check the servers' health"),
-    row("healthcheck-httpcode", ServerGroup, HTTP_CODES, "http_2xx", "Answers that count as healthy"),
+    row("healthcheck-httpcode", ServerGroup, List(HttpCode), "http_2xx", "Answers that count as healthy"),
     row("healthcheck-httpversion", ServerGroup, OneOf(&["HTTP1.0", "HTTP1.1"]), "HTTP1.1", "HTTP version of the checks"),
     row("healthcheck-interval-seconds", ServerGroup, Int(1, 50), "2", "Seconds between checks"),
     row("healthcheck-method", ServerGroup, OneOf(&["HEAD", "GET", "POST"]), "HEAD, for gRPC POST", "Method of the checks"),
-    row("healthcheck-path", ServerGroup, Text("a path of 1 to 80 characters that starts with /"), "/", "Path of the checks"),
+    row("healthcheck-path", ServerGroup, Text(HealthPath), "/", "Path of the checks"),
     row("healthcheck-protocol", ServerGroup, OneOf(&["HTTP", "HTTPS", "TCP", "GRPC"]), "HTTP", "Protocol of the checks"),
     row("healthcheck-timeout-seconds", ServerGroup, Int(1, 300), "5", "Seconds to wait for an answer"),
     row("healthy-threshold-count", ServerGroup, Int(2, 10), "3", "Successes before a server is healthy"),
-    row("id", Instance, Text("the id of an ALB (alb-…)"), "none", "Existing ALB to reuse"),
+    row("id", Instance, Text(Id("alb-")), "none", "Existing ALB to reuse"),
     row("listen-ports", Ingress, Json(r#"an array such as [{"HTTP": 80}, {"HTTPS": 443}]"#), "443/HTTPS for hosts in spec.tls, 80/HTTP for all others", "Listeners that get all rules of the Ingress"),
-    row("name", Instance, Text("a name of 2 to 128 characters"), "k8s-…", "Name of the ALB"),
+    row("name", Instance, Text(LoadBalancerName), "k8s-…", "Name of the ALB"),
     row("order", Ingress, Int(1, 1000), "10", "Rules of an Ingress with a smaller order go before those of the others"),
-    row("remove-unscheduled-backend", Service, Text("on or off"), "none", "No effect in the managed controller either").not_supported("it has no effect with ALB; remove it"),
-    row("rewrite-target", Ingress, Text("a path; ${1} … stand for groups of the path's regular expression"), "none", "Path that servers see"),
+    row("remove-unscheduled-backend", Service, OneOf(&["on", "off"]), "none", "No effect in the managed controller either").not_supported("it has no effect with ALB; remove it"),
+    row("rewrite-target", Ingress, Text(RewritePath), "none", "Path that servers see"),
     row("rule-direction.", PerService, OneOf(&["Request", "Response"]), "Request", "Whether the rules of that Service look at the request or at the response"),
-    row("server-group-id", Service, Text("the id of a server group (sgp-…)"), "none", "Existing server group to keep the Service's endpoints in").not_supported("endpoints are kept in the controller's own server groups only"),
-    row("server-group-resource-group-id", ServerGroup, Text("the id of a resource group (rg-…)"), "the account's default", "Resource group of server groups"),
+    row("server-group-id", Service, Text(Id("sgp-")), "none", "Existing server group to keep the Service's endpoints in").not_supported("endpoints are kept in the controller's own server groups only"),
+    row("server-group-resource-group-id", ServerGroup, Text(Id("rg-")), "the account's default", "Resource group of server groups"),
     row("server-group-type", ServerGroup, OneOf(&["Ip", "Instance"]), "Ip", "Kind of servers; only Ip is supported"),
     row("slow-start-duration", ServerGroup, Int(30, 900), "30", "Seconds in which a new server's share grows"),
     row("slow-start-enabled", ServerGroup, Bool, "false", "Let the share of a new server grow slowly; with backend-scheduler: wrr only"),
@@ -174,7 +146,7 @@ pub const ANNOTATIONS: &[AnnotationSpec] = &[
     row("traffic-limit-qps", Ingress, Int(1, 1_000_000), "none", "Requests per second for each rule; above it, 503"),
     row("unhealthy-threshold-count", ServerGroup, Int(2, 10), "3", "Failures before a server is unhealthy"),
     row("use-regex", Ingress, Bool, "false", "Paths of type Prefix are regular expressions"),
-    row("vswitch-ids", Instance, List, "one for each zone of the VPC", "vSwitches of the ALB"),
+    row("vswitch-ids", Instance, List(Id("vsw-")), "one for each zone of the VPC", "vSwitches of the ALB"),
 ];
 
 /// The row of a key, without prefix.

@@ -3,6 +3,7 @@
 use alb_model::{Action, Cors, Rewrite, TrafficLimit};
 
 use super::Annotations;
+use super::grammar::items;
 use crate::codes::Code;
 
 /// What an Ingress does to paths.
@@ -66,14 +67,7 @@ pub(crate) struct Traffic {
 impl Annotations<'_> {
     /// `use-regex` and `rewrite-target`.
     pub(crate) fn rewriting(&mut self) -> Rewriting {
-        let target = self.text("rewrite-target").map(alb_groups);
-        let target = match target {
-            Some(target) if !target.starts_with('/') && !target.starts_with("${") => {
-                self.invalid("rewrite-target", &target);
-                None
-            }
-            other => other,
-        };
+        let target = self.checked("rewrite-target").map(alb_groups);
         Rewriting {
             use_regex: self.boolean("use-regex").unwrap_or(false),
             target,
@@ -117,74 +111,23 @@ impl Annotations<'_> {
             self.unused(&PARTS, "it needs enable-cors: \"true\"");
             return None;
         }
-        let words = |text: &str| text.split(',').map(|w| w.trim().to_owned()).collect::<Vec<_>>();
+        let mut list = |key: &str, default: &str| {
+            let words = self.list(key);
+            words.unwrap_or_else(|| items(default).map(str::to_owned).collect())
+        };
         Some(Cors {
-            allow_origin: self.checked_list("cors-allow-origin", is_origin, || words("*")),
-            allow_methods: self.checked_list("cors-allow-methods", is_method, || {
-                words("GET,PUT,POST,DELETE,PATCH,OPTIONS")
-            }),
-            allow_headers: self.checked_list("cors-allow-headers", is_header, || {
-                words(
-                    "DNT,X-CustomHeader,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,\
-                     Content-Type,Authorization",
-                )
-            }),
-            expose_headers: self.checked_list("cors-expose-headers", is_header, Vec::new),
+            allow_origin: list("cors-allow-origin", "*"),
+            allow_methods: list("cors-allow-methods", "GET,PUT,POST,DELETE,PATCH,OPTIONS"),
+            allow_headers: list(
+                "cors-allow-headers",
+                "DNT,X-CustomHeader,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,\
+                 Authorization",
+            ),
+            expose_headers: list("cors-expose-headers", ""),
             allow_credentials: self.boolean("cors-allow-credentials").unwrap_or(true),
             max_age_s: Some(self.int("cors-max-age").unwrap_or(172_800)),
         })
     }
-
-    fn checked_list(
-        &mut self,
-        key: &str,
-        is_item: fn(&str) -> bool,
-        default: impl FnOnce() -> Vec<String>,
-    ) -> Vec<String> {
-        let Some(items) = self.list(key).filter(|items| !items.is_empty()) else {
-            return default();
-        };
-        match items.iter().find(|item| !is_item(item)) {
-            None => items,
-            Some(item) => {
-                let kind = match key {
-                    "cors-allow-origin" => "* or scheme://host[:port]",
-                    "cors-allow-methods" => "GET, POST, PUT, DELETE, HEAD, OPTIONS or PATCH",
-                    _ => "a header name or *",
-                };
-                let message = format!("{item:?} is invalid; write {kind}. Until then the default holds");
-                self.report_on(Code::AnnotationInvalid, key, message);
-                default()
-            }
-        }
-    }
-}
-
-fn is_origin(item: &str) -> bool {
-    let Some(rest) = item
-        .strip_prefix("https://")
-        .or_else(|| item.strip_prefix("http://"))
-    else {
-        return item == "*";
-    };
-    let (host, port) = rest.split_once(':').unwrap_or((rest, "80"));
-    let host = host.strip_prefix("*.").unwrap_or(host);
-    let host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    !host.is_empty() && host.chars().all(host_char) && port.parse::<u16>().is_ok_and(|port| port > 0)
-}
-
-fn is_method(item: &str) -> bool {
-    matches!(
-        item,
-        "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH"
-    )
-}
-
-fn is_header(item: &str) -> bool {
-    item == "*"
-        || item
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 #[cfg(test)]
@@ -194,21 +137,5 @@ mod tests {
     #[test]
     fn nginx_groups_become_albs() {
         assert_eq!(alb_groups("/$2/${1}/$x$"), "/${2}/${1}/$x$");
-    }
-
-    #[test]
-    fn origins_have_a_scheme() {
-        for good in ["*", "https://a.com", "http://*.a.com:8080"] {
-            assert!(is_origin(good), "{good}");
-        }
-        for bad in [
-            "a.com",
-            "ftp://a.com",
-            "https://",
-            "https://a.com:0",
-            "https://a.com/x",
-        ] {
-            assert!(!is_origin(bad), "{bad}");
-        }
     }
 }

@@ -1,11 +1,10 @@
 //! Canaries join the path they belong to; then everything becomes rules in their order.
 
-use std::collections::{HashMap, HashSet};
-
 use alb_model::{
     Action, Condition, Direction, FixedResponse, Forward, KeyValue, Listener, Origin, Redirect, RedirectCode,
     Rule, Severity, Target, limits, validate_rule_on,
 };
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Assembly;
 use super::claims::{Slot, origin, redirects};
@@ -33,16 +32,19 @@ impl<'a> Assembly<'a> {
             if !self.fits_listener(claim, listener) {
                 continue;
             }
-            self.mark(claim, |served| {
-                served.listeners.insert(listener.key());
-            });
+            self.mark(claim, |served| served.listeners.push(listener.key()));
             if redirects(claim, listener) {
                 let mut redirect = ranked_rule(claim, claim.rule.to_rule(), vec![]);
                 to_https(&mut redirect.rule);
                 ranked.push(redirect);
                 continue;
             }
-            match canaries.remove(&Slot::of(claim.rule, claim.is_default)) {
+            let on_it = if canaries.is_empty() {
+                None
+            } else {
+                canaries.remove(&Slot::of(claim.rule, claim.is_default))
+            };
+            match on_it {
                 None => ranked.push(ranked_rule(claim, claim.rule.to_rule(), vec![])),
                 Some(mut on_it) => {
                     on_it.retain(|(canary, _)| {
@@ -53,7 +55,7 @@ impl<'a> Assembly<'a> {
             }
         }
         ranked.push(self.not_found(listener));
-        ranked.sort_by_key(|ranked| ranked.key);
+        let ranked = sorted(ranked);
 
         let (requests, responses): (Vec<_>, Vec<_>) = ranked
             .into_iter()
@@ -83,8 +85,8 @@ impl<'a> Assembly<'a> {
         &mut self,
         ingresses: &[&'a Compiled],
         claims: &[Claim<'a>],
-    ) -> HashMap<Slot<'a>, Vec<Candidate<'a>>> {
-        let mut found: HashMap<Slot<'a>, Vec<Candidate<'a>>> = HashMap::new();
+    ) -> FxHashMap<Slot<'a>, Vec<Candidate<'a>>> {
+        let mut found: FxHashMap<Slot<'a>, Vec<Candidate<'a>>> = FxHashMap::default();
         let canaries = ingresses
             .iter()
             .copied()
@@ -98,7 +100,7 @@ impl<'a> Assembly<'a> {
             return found;
         }
         let valid = claims.iter().filter(|claim| claim.rule.valid);
-        let bases: HashSet<Slot<'a>> = valid
+        let bases: FxHashSet<Slot<'a>> = valid
             .map(|claim| Slot::of(claim.rule, claim.is_default))
             .collect();
         let mut repeated = Vec::new();
@@ -226,7 +228,10 @@ impl<'a> Assembly<'a> {
             .chain(&joined)
         {
             self.mark(claim, |served| {
-                served.listeners.insert(listener.key());
+                // A canary by header and cookie comes here once for each listener, however many rules it has.
+                if !served.listeners.contains(&listener.key()) {
+                    served.listeners.push(listener.key());
+                }
             });
         }
         rules
@@ -343,6 +348,17 @@ impl<'a> Assembly<'a> {
             rule,
         }
     }
+}
+
+/// Rules in their order; what has the same key keeps its place. Places are sorted instead of rules, which are large.
+fn sorted(ranked: Vec<RankedRule<'_>>) -> Vec<RankedRule<'_>> {
+    let mut places: Vec<usize> = (0..ranked.len()).collect();
+    places.sort_unstable_by(|a, b| ranked[*a].key.cmp(&ranked[*b].key).then(a.cmp(b)));
+    let mut unsorted: Vec<Option<RankedRule<'_>>> = ranked.into_iter().map(Some).collect();
+    places
+        .into_iter()
+        .filter_map(|place| unsorted[place].take())
+        .collect()
 }
 
 fn ranked_rule<'a>(claim: &Claim<'a>, mut rule: Rule, more: Vec<Origin>) -> RankedRule<'a> {

@@ -1,11 +1,11 @@
 //! Who owns a host and path.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use alb_model::{
     Action, BackendProtocol, Condition, Direction, Listener, ListenerProtocol, Origin, ServerGroupRef,
 };
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Assembly;
 use super::placement::Claim;
@@ -48,8 +48,9 @@ pub(super) fn origin(claim: &Claim<'_>) -> Origin {
 impl<'a> Assembly<'a> {
     /// Gives each slot of a listener to its oldest valid claim, and one that only answers 503 to nobody else's harm.
     pub(super) fn claims(&mut self, claims: Vec<Claim<'a>>, listener: &Listener) -> Vec<Claim<'a>> {
-        let mut owners: HashMap<Slot<'a>, Claim<'a>> = HashMap::new();
-        let mut kept = Vec::new();
+        let mut owners: FxHashMap<Slot<'a>, Claim<'a>> =
+            FxHashMap::with_capacity_and_hasher(claims.len(), FxBuildHasher);
+        let mut kept = Vec::with_capacity(claims.len());
         for valid in [true, false] {
             for claim in claims.iter().filter(|claim| claim.rule.valid == valid) {
                 if !self.fits_protocol(claim, listener) {

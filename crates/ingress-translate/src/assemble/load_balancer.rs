@@ -1,6 +1,7 @@
 //! From AlbConfig to load balancer and listeners.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use alb_model::{
     AccessLog, Acl, AclBinding, CertificateRef, Listener, ListenerLog, ListenerProtocol, LoadBalancer,
@@ -101,7 +102,10 @@ pub(super) fn load_balancer(albconfig: &AlbConfig, settings: &Settings) -> LoadB
         id: text(config.id.as_ref()),
         name: text(config.name.as_ref()).unwrap_or_else(|| default_name(name, settings)),
         address_type: word(&config.address_type),
-        address_allocated_mode: config.address_allocated_mode.parse().ok(),
+        address_allocated_mode: config
+            .address_allocated_mode
+            .as_deref()
+            .and_then(|mode| mode.parse().ok()),
         address_ip_version: word(&config.address_ip_version),
         ipv6_address_type: config
             .ipv6_address_type
@@ -208,6 +212,24 @@ fn certificates(spec: &ListenerSpec) -> Vec<CertificateRef> {
     ids
 }
 
+/// A CIDR block without host bits: whether the cloud keeps or drops them, it then says the same as we do.
+fn block(text: &str) -> String {
+    let parsed = text
+        .split_once('/')
+        .and_then(|(address, bits)| Some((address.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?)));
+    match parsed {
+        Some((IpAddr::V4(address), bits)) if bits <= 32 => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            format!("{}/{bits}", Ipv4Addr::from_bits(address.to_bits() & mask))
+        }
+        Some((IpAddr::V6(address), bits)) if bits <= 128 => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            format!("{}/{bits}", Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn acl(
     albconfig: &AlbConfig,
     spec: &ListenerSpec,
@@ -224,13 +246,18 @@ fn acl(
         let entries = config
             .acl_entries
             .iter()
-            .map(|entry| (entry.clone(), String::new()))
+            .map(|entry| (block(entry), String::new()))
             .collect();
         (name, Acl { id: None, entries })
     });
     let binding = AclBinding {
         acl_type: word(&config.acl_type),
-        ids: config.acl_ids.clone(),
+        ids: {
+            let mut ids = config.acl_ids.clone();
+            ids.sort();
+            ids.dedup();
+            ids
+        },
         names: own.iter().map(|(name, _)| name.clone()).collect(),
     };
     (Some(binding), own)

@@ -9,17 +9,20 @@ mod load_balancer;
 mod placement;
 mod sorting;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
     Action, Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
     ServerGroupRef, limits,
 };
-use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, validate};
+use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, Reading, validate, without_effect};
+use rustc_hash::FxHashSet;
 
 use crate::codes::Code;
 use crate::fragment::{Backend, Compiled};
-use crate::{Compaction, Settings, secret::hex};
+use crate::{Compaction, Lookups, MemoryLookups, Settings, secret::hex};
+
+pub use compact::compacted;
 
 /// A gateway, and what became of each Ingress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,11 +30,21 @@ pub struct Assembled {
     /// What the cloud should hold. Server groups have no servers yet: [`Assembled::backends`] says whose endpoints go
     /// where.
     pub gateway: Gateway,
-    /// Whether `spec.config` of the AlbConfig is valid. If not, the load balancer must not be touched.
+    /// Whether the AlbConfig says which load balancer and listeners it means. If not, nothing may be touched.
     pub accepted: bool,
-    /// Listeners that the AlbConfig lists but that cannot be built now: a field is wrong, or HTTPS has no certificate.
-    /// They are not in the gateway, and must be neither created nor deleted.
+    /// Whether `spec.config` has a mistake: the attributes of the load balancer are not to be trusted.
+    pub frozen_load_balancer: bool,
+    /// Listeners with a mistake in an attribute: their rules are right, their attributes are not to be trusted.
+    pub frozen_listeners: BTreeSet<(u16, ListenerProtocol)>,
+    /// Listeners that the AlbConfig lists but that cannot be built now: HTTPS has no certificate, or it is not known yet
+    /// which the account has. They are not in the gateway, and must be neither created nor deleted.
     pub held: BTreeSet<(u16, ListenerProtocol)>,
+    /// Objects that were looked up here, whether they exist or not. Those of the first phase are in [`Compiled::reads`].
+    pub reads: BTreeSet<ObjectRef>,
+    /// Whether hosts are, or would be, served with certificates of the account.
+    pub discovers: bool,
+    /// Hosts for which the account has no certificate, or of which it is not known: a reason to look again.
+    pub undiscovered: BTreeSet<String>,
     /// The Service port behind each server group. The placeholder group has none.
     pub backends: BTreeMap<ServerGroupKey, Backend>,
     /// What each Ingress's paths got.
@@ -45,12 +58,8 @@ pub struct Assembled {
 pub struct ServedRule {
     /// Path of its field, such as `spec.rules[0].http.paths[1]`.
     pub field: String,
-    /// Host; empty for every host.
-    pub host: String,
-    /// Path.
-    pub path: String,
-    /// Listeners that serve it.
-    pub listeners: BTreeSet<(u16, ListenerProtocol)>,
+    /// Listeners that serve it, sorted.
+    pub listeners: Vec<(u16, ListenerProtocol)>,
     /// Who serves this host and path instead, if someone else owns it.
     pub lost_to: Option<Origin>,
 }
@@ -58,25 +67,41 @@ pub struct ServedRule {
 /// Key of the group that listeners fall back to. It has no servers; a rule that matches everything stands before it.
 pub const PLACEHOLDER: &str = "placeholder";
 
-/// Assembles the gateway of an AlbConfig from its Ingresses, in any order.
+/// Assembles the gateway of a well-formed AlbConfig from its Ingresses, in any order, without looking for anything else:
+/// the account has no certificates, and no Secret stands for a default certificate.
 pub fn assemble<'a>(
     albconfig: &AlbConfig,
     compiled: impl IntoIterator<Item = &'a Compiled>,
     settings: &Settings,
 ) -> Assembled {
+    let reading = Reading::from(albconfig.clone());
+    assemble_with(&reading, compiled, &MemoryLookups::default(), settings)
+}
+
+/// Assembles the gateway of an AlbConfig from its Ingresses, in any order.
+pub fn assemble_with<'a>(
+    reading: &Reading,
+    compiled: impl IntoIterator<Item = &'a Compiled>,
+    lookups: &dyn Lookups,
+    settings: &Settings,
+) -> Assembled {
     let mut ingresses: Vec<&Compiled> = compiled.into_iter().collect();
     ingresses.sort_by(|a, b| (a.created_s, &a.object).cmp(&(b.created_s, &b.object)));
 
+    let albconfig = &reading.albconfig;
     let name = albconfig.metadata.name.clone().unwrap_or_default();
     let mut assembly = Assembly {
         albconfig,
+        lookups,
         settings,
         object: ObjectRef::new("AlbConfig", "", name),
         served: Vec::new(),
         based: BTreeSet::new(),
+        additional_certificates: 0,
+        unknown_hosts: BTreeSet::new(),
         out: Assembled::default(),
     };
-    let listeners = assembly.albconfig();
+    let listeners = assembly.albconfig(reading);
     assembly.served = ingresses.iter().map(|ingress| unserved(ingress)).collect();
     assembly.missing_listeners(&ingresses, &listeners);
     for listener in listeners {
@@ -90,9 +115,7 @@ pub fn assemble<'a>(
 fn unserved(ingress: &Compiled) -> Vec<ServedRule> {
     let paths = placement::paths(ingress).map(|(rule, _)| ServedRule {
         field: rule.field.clone(),
-        host: rule.host.text(),
-        path: rule.path.text().to_owned(),
-        listeners: BTreeSet::new(),
+        listeners: Vec::new(),
         lost_to: None,
     });
     paths.collect()
@@ -100,12 +123,17 @@ fn unserved(ingress: &Compiled) -> Vec<ServedRule> {
 
 struct Assembly<'a> {
     albconfig: &'a AlbConfig,
+    lookups: &'a dyn Lookups,
     settings: &'a Settings,
     object: ObjectRef,
     /// By number of the Ingress, then of the path.
     served: Vec<Vec<ServedRule>>,
     /// Paths of canaries that found the path they belong to, on any listener.
     based: BTreeSet<(usize, usize)>,
+    /// Certificates beside the default ones, on the listeners so far.
+    additional_certificates: usize,
+    /// Hosts that need a certificate of the account while it is not known which there are.
+    unknown_hosts: BTreeSet<String>,
     out: Assembled,
 }
 
@@ -120,46 +148,46 @@ impl<'a> Assembly<'a> {
         self.out.diagnostics.push(code.on(object, field, message));
     }
 
-    /// Load balancer and listeners without rules, sorted by key. Listeners with a wrong field are held.
-    fn albconfig(&mut self) -> Vec<Listener> {
-        let errors = validate(self.albconfig);
-        self.out.accepted = !errors
-            .iter()
-            .any(|e| e.path.starts_with("spec.config") || e.path.starts_with("metadata"));
-        for error in &errors {
-            let object = self.object.clone();
-            self.report(Code::AlbConfigInvalid, &object, &error.path, &error.message);
+    /// Load balancer and listeners without rules, sorted by key.
+    fn albconfig(&mut self, reading: &Reading) -> Vec<Listener> {
+        let albconfig = self.albconfig;
+        let mut errors = reading.errors.clone();
+        if !reading.malformed {
+            errors.extend(validate(albconfig));
         }
-        self.out.gateway.load_balancer = load_balancer::load_balancer(self.albconfig, self.settings);
+        let object = self.object.clone();
+        for (code, findings) in [
+            (Code::AlbConfigInvalid, &errors),
+            (Code::FieldUnknown, &reading.warnings),
+            (Code::FieldNotSupported, &without_effect(albconfig)),
+        ] {
+            for found in findings {
+                self.report(code, &object, &found.path, &found.message);
+            }
+        }
+        self.out.accepted = !reading.malformed && !errors.iter().any(|e| e.path.starts_with("metadata"));
+        self.out.frozen_load_balancer = errors.iter().any(|e| e.path.starts_with("spec.config"));
+        self.out.gateway.load_balancer = load_balancer::load_balancer(albconfig, self.settings);
         let mut listeners = BTreeMap::new();
-        for (index, spec) in self.albconfig.spec.listeners.iter().enumerate() {
-            let Some((listener, acl)) = load_balancer::listener(self.albconfig, spec) else {
+        for (index, spec) in albconfig.spec.listeners.iter().enumerate() {
+            let Some((listener, acl)) = load_balancer::listener(albconfig, spec) else {
+                // Which listener is meant is not known, so that none may be taken for one that is not listed.
+                self.out.accepted = false;
                 continue;
             };
             let field = format!("spec.listeners[{index}]");
-            if !spec.a_script_config.is_empty() {
-                let object = self.object.clone();
-                let message = "scripts are not supported; manage them by other means or remove the field";
-                self.report(
-                    Code::FieldNotSupported,
-                    &object,
-                    format!("{field}.aScriptConfig"),
-                    message,
-                );
-            }
-            let is_own = |path: &str| {
-                path.strip_prefix(&field)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            if errors.iter().any(|error| is_own(&error.path)) {
-                // The first of two listeners on one port is right; the second is the mistake.
-                if !listeners.contains_key(&listener.key()) {
-                    self.out.held.insert(listener.key());
-                }
+            let own = |path: &str| path.strip_prefix(&field).map(str::to_owned);
+            let mistakes: Vec<String> = errors.iter().filter_map(|error| own(&error.path)).collect();
+            // The first of two listeners on one port is right; the second is the mistake.
+            if mistakes.iter().any(String::is_empty) || listeners.contains_key(&listener.key()) {
                 continue;
             }
-            self.out.gateway.acls.extend(acl);
-            listeners.entry(listener.key()).or_insert(listener);
+            if mistakes.iter().any(|rest| rest.starts_with('.')) {
+                self.out.frozen_listeners.insert(listener.key());
+            } else {
+                self.out.gateway.acls.extend(acl);
+            }
+            listeners.insert(listener.key(), listener);
         }
         listeners.into_values().collect()
     }
@@ -193,7 +221,27 @@ impl<'a> Assembly<'a> {
     fn listener(&mut self, mut listener: Listener, ingresses: &[&'a Compiled]) {
         let placed = placement::placed(ingresses, listener.key(), self.settings);
         let certified = self.certificates(&mut listener, ingresses, placed);
+        if !self.unknown_hosts.is_empty() {
+            let hosts: Vec<String> = std::mem::take(&mut self.unknown_hosts).into_iter().collect();
+            let (port, protocol) = listener.key();
+            let (object, field) = (self.object.clone(), self.listener_field(&listener));
+            let message = format!(
+                "listener {port}/{protocol} stays as it is until it is known which certificates the account has, for {}",
+                hosts.join(", ")
+            );
+            self.report(Code::ListenerHeld, &object, field, message);
+            self.out.undiscovered.extend(hosts);
+            self.out.held.insert(listener.key());
+            return;
+        }
         if listener.protocol != ListenerProtocol::Http && listener.certificates.is_empty() {
+            self.out.held.insert(listener.key());
+            // A Secret that does not exist or is bad has been told, and that is all there is to correct.
+            let told = |ingress: &&Compiled| ingress.tls.iter().any(|entry| entry.reported);
+            let here = |ingress: &&&Compiled| placement::wanted(ingress).contains(&listener.key());
+            if ingresses.iter().filter(here).any(told) {
+                return;
+            }
             let (port, protocol) = listener.key();
             let (object, field) = (self.object.clone(), self.listener_field(&listener));
             let message = format!(
@@ -201,7 +249,6 @@ impl<'a> Assembly<'a> {
                  it is neither created nor deleted"
             );
             self.report(Code::ListenerHeld, &object, field, message);
-            self.out.held.insert(listener.key());
             return;
         }
         let claims = self.claims(certified, &listener);
@@ -221,7 +268,8 @@ impl<'a> Assembly<'a> {
     fn compact(&mut self) {
         let listeners = &mut self.out.gateway.listeners;
         let count: usize = listeners.iter().map(|listener| listener.rules.len()).sum();
-        let quota = limits::rules_per_load_balancer(self.out.gateway.load_balancer.edition).default;
+        let edition = self.out.gateway.load_balancer.edition;
+        let quota = limits::rules_per_load_balancer(edition).default;
         let wanted = match self.settings.compaction {
             Compaction::Never => false,
             Compaction::AboveQuota => count > quota,
@@ -229,7 +277,8 @@ impl<'a> Assembly<'a> {
         };
         if wanted {
             for listener in listeners {
-                listener.rules = compact::compacted(std::mem::take(&mut listener.rules));
+                let rules = std::mem::take(&mut listener.rules);
+                listener.rules = compact::compacted(rules, edition);
             }
         }
     }
@@ -244,7 +293,7 @@ impl<'a> Assembly<'a> {
             .iter()
             .flat_map(|listener| &listener.rules);
         let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(Action::server_groups));
-        let used: HashSet<&ServerGroupKey> = groups
+        let used: FxHashSet<&ServerGroupKey> = groups
             .filter_map(|group| match group {
                 ServerGroupRef::Managed(key) => Some(key),
                 ServerGroupRef::Id(_) => None,
@@ -256,9 +305,10 @@ impl<'a> Assembly<'a> {
                 backends.insert(key.clone(), backend.clone());
             }
         }
+        let owner = load_balancer::owner_tags(&self.object.name, self.settings);
         let mut groups: BTreeMap<ServerGroupKey, ServerGroup> = backends
             .iter()
-            .map(|(key, backend)| (key.clone(), self.server_group(key, backend)))
+            .map(|(key, backend)| (key.clone(), self.server_group(key, backend, &owner)))
             .collect();
         groups.insert(ServerGroupKey(PLACEHOLDER.into()), self.placeholder());
         let objects = ingresses.iter().map(|ingress| ingress.object.clone());
@@ -272,18 +322,26 @@ impl<'a> Assembly<'a> {
         self.out
     }
 
-    fn server_group(&self, key: &ServerGroupKey, backend: &Backend) -> ServerGroup {
+    fn server_group(
+        &self,
+        key: &ServerGroupKey,
+        backend: &Backend,
+        owner: &BTreeMap<String, String>,
+    ) -> ServerGroup {
         let settings = &backend.settings;
-        let mut tags = load_balancer::owner_tags(&self.object.name, self.settings);
+        let mut tags = owner.clone();
         for (tag, value) in [
-            ("service_ns", backend.namespace.clone()),
-            ("service_name", backend.service.clone()),
-            ("service_port", backend.port.to_string()),
+            (
+                "ingress.k8s.alibaba/service_ns",
+                load_balancer::tag_value(&backend.namespace),
+            ),
+            (
+                "ingress.k8s.alibaba/service_name",
+                load_balancer::tag_value(&backend.service),
+            ),
+            ("ingress.k8s.alibaba/service_port", backend.port.to_string()),
         ] {
-            tags.insert(
-                format!("ingress.k8s.alibaba/{tag}"),
-                load_balancer::tag_value(&value),
-            );
+            tags.insert(tag.to_owned(), value);
         }
         ServerGroup {
             id: None,
@@ -309,7 +367,7 @@ impl<'a> Assembly<'a> {
 
     fn placeholder(&self) -> ServerGroup {
         ServerGroup {
-            name: format!("{}-placeholder", self.object.name),
+            name: starting_with_a_letter(format!("{}-placeholder", self.object.name)),
             server_type: self.settings.server_type,
             vpc_id: self.settings.vpc_id.clone(),
             tags: load_balancer::owner_tags(&self.object.name, self.settings),
@@ -318,12 +376,22 @@ impl<'a> Assembly<'a> {
     }
 }
 
+/// A name that starts with a letter. That ALB asks for one is documented for load balancers only; whether it does for
+/// server groups is unverified. A group that bears the plain name already is found by its tags and renamed.
+fn starting_with_a_letter(name: String) -> String {
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("k8s-{name}")
+    }
+}
+
 /// `namespace-service-port`, with a hash where settings differ or the name would be too long.
 fn group_name(key: &ServerGroupKey, backend: &Backend) -> String {
     use sha2::{Digest, Sha256};
     const MAX: usize = 128;
-    let name = key.0.replace('/', "-");
-    if name.chars().count() <= MAX {
+    let name = starting_with_a_letter(key.0.replace('/', "-"));
+    if name.len() <= MAX {
         return name;
     }
     let hash = hex(&Sha256::digest(&key.0));

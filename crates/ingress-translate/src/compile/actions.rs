@@ -1,12 +1,12 @@
 //! How a path is answered.
 
 use alb_model::{Action, Condition, Direction, Forward, ServerGroupRef, Target, limits};
-use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::networking::v1::IngressServiceBackend;
 
 use super::Compiler;
 use super::per_service::{PerService, Read};
-use crate::annotations::{self, ActionSpec, TargetSpec};
+use super::place::{Names, Place};
+use crate::annotations::{ActionSpec, TargetSpec};
 use crate::codes::Code;
 use crate::endpoints::ServicePortRef;
 use crate::fragment::CompiledRule;
@@ -31,12 +31,12 @@ impl Compiler<'_> {
         rule: &mut CompiledRule,
         service: &IngressServiceBackend,
         per: &PerService,
-        field: &str,
+        place: Place,
     ) -> Answer {
         if self.out.canary.is_some() && !matches!(per.conditions, Read::Absent) {
             self.report(
                 Code::CanaryIgnored,
-                field,
+                place.backend(),
                 format!(
                     "a canary cannot have conditions.{}; remove one of them",
                     service.name
@@ -59,7 +59,7 @@ impl Compiler<'_> {
             Read::Unreadable => return Answer::Unavailable,
             Read::Value(specs) => specs.clone(),
         };
-        self.actions(rule, service, specs, field)
+        self.actions(rule, service, specs, place)
             .map_or(Answer::Unavailable, Answer::Actions)
     }
 
@@ -68,7 +68,7 @@ impl Compiler<'_> {
         rule: &mut CompiledRule,
         service: &IngressServiceBackend,
         specs: Vec<ActionSpec>,
-        field: &str,
+        place: Place,
     ) -> Option<Vec<Action>> {
         let name = &service.name;
         let port = service.port.clone().unwrap_or_default();
@@ -97,7 +97,7 @@ impl Compiler<'_> {
             )),
         };
         if let Some(problem) = problem {
-            self.report(Code::ActionConflict, field, problem);
+            self.report(Code::ActionConflict, place.backend(), problem);
             return None;
         }
         let mut plain = Vec::new();
@@ -109,7 +109,7 @@ impl Compiler<'_> {
                 ActionSpec::Forward {
                     targets,
                     sticky_timeout_s,
-                } => last = Some(self.forward(targets, sticky_timeout_s, &format!("actions.{name}"))?),
+                } => last = Some(self.forward(targets, sticky_timeout_s, name)?),
             }
         }
         if rule.direction == Direction::Response {
@@ -123,7 +123,7 @@ impl Compiler<'_> {
                     (None, name) => ServicePortRef::Name(name.unwrap_or_default()),
                 };
                 rule.plain_forward = true;
-                let key = self.service(name, &port, &format!("{field}.service"))?;
+                let key = self.service(name, &port, Names::Backend(place))?;
                 Action::forward_to(ServerGroupRef::Managed(key))
             }
         };
@@ -132,6 +132,11 @@ impl Compiler<'_> {
 
     /// Puts actions in the order ALB wants: limit, mirror, cross-origin, the others as listed, rewrite, final.
     fn arrange(&mut self, plain: Vec<Action>, last: Action, field: &str) -> Vec<Action> {
+        let nothing_to_add =
+            self.traffic.limit.is_none() && self.traffic.cors.is_none() && self.rewriting.target.is_none();
+        if plain.is_empty() && nothing_to_add {
+            return vec![last];
+        }
         let mut actions = plain;
         let mut add = |this: &mut Self, action: Option<Action>, what: &str| {
             let Some(action) = action else { return };
@@ -178,16 +183,15 @@ impl Compiler<'_> {
         &mut self,
         targets: Vec<(TargetSpec, u16)>,
         sticky_timeout_s: Option<u32>,
-        key: &str,
+        of: &str,
     ) -> Option<Action> {
         let mut resolved: Vec<Target> = Vec::new();
         for (spec, weight) in targets {
             let group = match spec {
                 TargetSpec::Group(id) => Some(ServerGroupRef::Id(id)),
-                TargetSpec::Service { name, port } => {
-                    let field = annotations::field(&format!("{ANNOTATION_PREFIX}{key}"));
-                    self.service(&name, &port, &field).map(ServerGroupRef::Managed)
-                }
+                TargetSpec::Service { name, port } => self
+                    .service(&name, &port, Names::Actions(of))
+                    .map(ServerGroupRef::Managed),
             };
             let Some(group) = group else { continue };
             match resolved.iter_mut().find(|target| target.group == group) {

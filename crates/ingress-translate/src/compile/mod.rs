@@ -3,6 +3,8 @@
 mod actions;
 mod parse;
 mod per_service;
+mod place;
+mod plain;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +19,7 @@ use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend,
 use self::actions::Answer;
 use self::parse::{parse_host, parse_path};
 use self::per_service::{PerService, per_service};
+use self::place::Place;
 use crate::annotations::{self, Annotations, BackendSettings, Rewriting, Traffic};
 use crate::codes::Code;
 use crate::endpoints::ServicePortRef;
@@ -32,24 +35,25 @@ use crate::{Lookups, Settings};
 pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) -> Compiled {
     let object = object_ref(ingress);
     let mut annotations = Annotations::new(ingress, &object);
-    let out = Compiled {
-        created_s: created_s(ingress),
-        order: annotations.order(),
-        listen: annotations.listen(),
-        canary: annotations.canary(),
-        rules: Vec::new(),
-        default_backend: None,
-        backends: BTreeMap::new(),
-        diagnostics: Vec::new(),
-        reads: BTreeSet::new(),
-        tls: Vec::new(),
-        object: object.clone(),
-    };
+    let (order, listen, canary) = (annotations.order(), annotations.listen(), annotations.canary());
     let rewriting = annotations.rewriting();
     let traffic = annotations.traffic();
     let backend = annotations.backend();
     let per_service = per_service(&mut annotations);
     let diagnostics = std::mem::take(&mut annotations.diagnostics);
+    let out = Compiled {
+        created_s: created_s(ingress),
+        order,
+        listen,
+        canary,
+        rules: Vec::with_capacity(count(ingress)),
+        default_backend: None,
+        backends: BTreeMap::new(),
+        diagnostics,
+        reads: BTreeSet::new(),
+        tls: Vec::new(),
+        object,
+    };
     let mut compiler = Compiler {
         lookups,
         settings,
@@ -60,11 +64,18 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
         resolved: BTreeMap::new(),
         out,
     };
-    compiler.out.diagnostics = diagnostics;
     if let Some(spec) = &ingress.spec {
         compiler.spec(spec);
     }
     compiler.finish()
+}
+
+/// How many paths an Ingress has.
+fn count(ingress: &Ingress) -> usize {
+    let rules = ingress.spec.iter().flat_map(|spec| spec.rules.iter().flatten());
+    rules
+        .map(|rule| rule.http.as_ref().map_or(1, |http| http.paths.len()))
+        .sum()
 }
 
 fn created_s(ingress: &Ingress) -> i64 {
@@ -107,15 +118,13 @@ impl Compiler<'_> {
                 "a canary has no default backend of its own; remove it",
             );
         } else if let Some(backend) = &spec.default_backend {
-            self.out.default_backend =
-                self.rule(HostMatch::Any, PathMatch::ROOT, backend, "spec.defaultBackend");
+            self.out.default_backend = self.rule(HostMatch::Any, PathMatch::ROOT, backend, Place::Default);
         }
         for (index, rule) in spec.rules.iter().flatten().enumerate() {
-            let field = format!("spec.rules[{index}]");
             let host = match parse_host(rule.host.as_deref().unwrap_or_default(), self.settings) {
                 Ok(host) => host,
                 Err(problem) => {
-                    self.report(Code::HostInvalid, format!("{field}.host"), problem);
+                    self.report(Code::HostInvalid, format!("spec.rules[{index}].host"), problem);
                     continue;
                 }
             };
@@ -126,16 +135,16 @@ impl Compiler<'_> {
                 .unwrap_or_default();
             if !paths.is_empty() {
                 for (at, path) in paths.iter().enumerate() {
-                    self.path(host.clone(), path, &format!("{field}.http.paths[{at}]"));
+                    self.path(&host, path, Place::Path(index, at));
                 }
             } else if let Some(backend) = &spec.default_backend {
                 // A rule without paths sends all of its host to the default backend.
-                let rule = self.rule(host, PathMatch::ROOT, backend, &field);
+                let rule = self.rule(host, PathMatch::ROOT, backend, Place::Rule(index));
                 self.out.rules.extend(rule);
             } else {
                 self.report(
                     Code::RuleEmpty,
-                    field,
+                    Place::Rule(index).field(),
                     "has no paths, and there is no spec.defaultBackend to send its host to; add paths",
                 );
             }
@@ -152,7 +161,12 @@ impl Compiler<'_> {
                 .collect();
             let name = entry.secret_name.as_deref().filter(|name| !name.is_empty());
             let certificate = name.and_then(|name| self.certificate(name, &hosts, index));
-            self.out.tls.push(CompiledTls { hosts, certificate });
+            let reported = name.is_some() && certificate.is_none();
+            self.out.tls.push(CompiledTls {
+                hosts,
+                certificate,
+                reported,
+            });
         }
     }
 
@@ -203,14 +217,16 @@ impl Compiler<'_> {
         Some((secret.key(&self.settings.cluster_id), certificate))
     }
 
-    fn path(&mut self, host: HostMatch, path: &HTTPIngressPath, field: &str) {
+    fn path(&mut self, host: &HostMatch, path: &HTTPIngressPath, place: Place) {
         let text = path.path.as_deref().unwrap_or_default();
         match parse_path(text, &path.path_type, &self.rewriting) {
             Ok(matched) => {
-                let rule = self.rule(host, matched, &path.backend, field);
+                let rule = self.rule(host.clone(), matched, &path.backend, place);
                 self.out.rules.extend(rule);
             }
-            Err(problem) => self.report(Code::PathInvalid, format!("{field}.path"), problem),
+            Err((part, problem)) => {
+                self.report(Code::PathInvalid, format!("{}.{part}", place.field()), problem);
+            }
         }
     }
 
@@ -220,13 +236,8 @@ impl Compiler<'_> {
         host: HostMatch,
         path: PathMatch,
         backend: &IngressBackend,
-        field: &str,
+        place: Place,
     ) -> Option<CompiledRule> {
-        let backend_field = if field == "spec.defaultBackend" {
-            field.to_owned()
-        } else {
-            format!("{field}.backend")
-        };
         let mut rule = CompiledRule {
             host,
             path,
@@ -237,13 +248,13 @@ impl Compiler<'_> {
             actions: Vec::new(),
             valid: true,
             plain_forward: false,
-            field: field.to_owned(),
+            field: place.field(),
         };
         let answer = match &backend.service {
             None => {
                 let message =
                     "names no Service; ALB cannot serve other resources. Write service.name and service.port";
-                self.report(Code::BackendNotSupported, backend_field, message);
+                self.report(Code::BackendNotSupported, place.backend(), message);
                 Answer::Unavailable
             }
             Some(service) => {
@@ -251,7 +262,7 @@ impl Compiler<'_> {
                     per.used = true;
                     per.clone()
                 });
-                self.service_rule(&mut rule, service, &per.unwrap_or_default(), &backend_field)
+                self.service_rule(&mut rule, service, &per.unwrap_or_default(), place)
             }
         };
         match answer {
@@ -269,6 +280,9 @@ impl Compiler<'_> {
 
     /// Reports what ALB would refuse; whether the rule can stay.
     fn check(&mut self, rule: &CompiledRule) -> bool {
+        if plain::needs_no_check(rule) {
+            return true;
+        }
         let mut accepted = true;
         let dotless = matches!(&rule.host, HostMatch::Exact(host) if !host.contains('.'));
         for violation in validate_rule(&rule.to_rule(), Edition::Standard) {

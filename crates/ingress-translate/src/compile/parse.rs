@@ -39,8 +39,27 @@ pub(super) fn parse_host(host: &str, settings: &Settings) -> Result<HostMatch, S
     Ok(HostMatch::Exact(lower))
 }
 
-/// Reads `path` and `pathType`.
-pub(super) fn parse_path(text: &str, type_: &str, rewriting: &Rewriting) -> Result<PathMatch, String> {
+/// Reads `path` and `pathType`. An error says which of the two is wrong.
+pub(super) fn parse_path(
+    text: &str,
+    type_: &str,
+    rewriting: &Rewriting,
+) -> Result<PathMatch, (&'static str, String)> {
+    if !matches!(type_, "Exact" | "Prefix" | "ImplementationSpecific") {
+        let what = match type_ {
+            "" => "is missing".to_owned(),
+            other => format!("{other:?} is unknown"),
+        };
+        return Err((
+            "pathType",
+            format!("{what}; write Exact, Prefix or ImplementationSpecific"),
+        ));
+    }
+    parse_path_of(text, type_, rewriting).map_err(|problem| ("path", problem))
+}
+
+/// Reads a path of a known type.
+fn parse_path_of(text: &str, type_: &str, rewriting: &Rewriting) -> Result<PathMatch, String> {
     let absolute = |path: &str| {
         if path.starts_with('/') {
             Ok(())
@@ -71,13 +90,10 @@ pub(super) fn parse_path(text: &str, type_: &str, rewriting: &Rewriting) -> Resu
             literal(text)?;
             Ok(PathMatch::Prefix(text.trim_end_matches('/').to_owned()))
         }
-        "ImplementationSpecific" | "" if text.is_empty() => Ok(PathMatch::ROOT),
-        "ImplementationSpecific" | "" => match text.strip_prefix("~*") {
+        _ if text.is_empty() => Ok(PathMatch::ROOT),
+        _ => match text.strip_prefix("~*") {
             Some(expression) => Ok(PathMatch::Regex(expression.to_owned())),
             None => Ok(PathMatch::Pattern(text.to_owned())),
         },
-        other => Err(format!(
-            "pathType {other:?} is unknown; write Exact, Prefix or ImplementationSpecific"
-        )),
     }
 }

@@ -5,6 +5,7 @@ use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::core::v1::Service;
 
 use super::Compiler;
+use super::place::Names;
 use crate::annotations;
 use crate::annotations::table::{Scope, Status, find};
 use crate::codes::Code;
@@ -17,7 +18,7 @@ impl Compiler<'_> {
         &mut self,
         name: &str,
         port: &ServicePortRef,
-        field: &str,
+        named: Names<'_>,
     ) -> Option<ServerGroupKey> {
         if let Some(key) = self.resolved.get(name).and_then(|ports| ports.get(port)) {
             return Some(key.clone());
@@ -26,17 +27,9 @@ impl Compiler<'_> {
         self.out
             .reads
             .insert(ObjectRef::new("Service", namespace.clone(), name));
-        let in_spec = field.starts_with("spec.");
-        let at = |part: &str| {
-            if in_spec {
-                format!("{field}.{part}")
-            } else {
-                field.to_owned()
-            }
-        };
         let Some(service) = self.lookups.service(&namespace, name) else {
             let message = format!("Service {namespace}/{name} does not exist; create it or correct the name");
-            self.report(Code::ServiceNotFound, at("name"), message);
+            self.report(Code::ServiceNotFound, named.field("name"), message);
             return None;
         };
         let spec = service.spec.as_ref();
@@ -44,7 +37,7 @@ impl Compiler<'_> {
             let message = format!(
                 "Service {namespace}/{name} is of type ExternalName, which has no endpoints; use one with endpoints"
             );
-            self.report(Code::BackendNotSupported, at("name"), message);
+            self.report(Code::BackendNotSupported, named.field("name"), message);
             return None;
         }
         self.service_annotations(&service, name);
@@ -69,7 +62,7 @@ impl Compiler<'_> {
             };
             self.report(
                 Code::ServicePortNotFound,
-                at("port"),
+                named.field("port"),
                 format!("Service {namespace}/{name} has no TCP port {port}; {known}"),
             );
             return None;
@@ -89,13 +82,13 @@ impl Compiler<'_> {
     }
 
     fn service_annotations(&mut self, service: &Service, name: &str) {
-        let object = ObjectRef::new("Service", self.namespace(), name);
         for key in service.metadata.annotations.iter().flatten().map(|(key, _)| key) {
             let spec = key.strip_prefix(ANNOTATION_PREFIX).and_then(find);
             if let Some(spec) = spec.filter(|spec| spec.scope == Scope::Service)
                 && let Status::NotSupported(why) = spec.status
             {
                 let message = format!("{key} is not supported: {why}");
+                let object = ObjectRef::new("Service", self.namespace(), name);
                 self.out.diagnostics.push(Code::AnnotationNotSupported.on(
                     &object,
                     annotations::field(key),

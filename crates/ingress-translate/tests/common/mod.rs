@@ -1,13 +1,15 @@
 //! Manifests in, decisions out.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod corpus;
+
 use std::collections::BTreeMap;
 
 use alb_model::{
     Decision, Diagnostic, ListenerProtocol, ObjectRef, Outcome, Request, Router, Scheme, ServerGroupRef,
 };
 use albconfig_crd::AlbConfig;
-use ingress_translate::{Assembled, Compiled, MemoryLookups, Settings, assemble, compile};
+use ingress_translate::{Assembled, Compiled, MemoryLookups, Settings, assemble_with, compile};
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::{Value, json};
@@ -194,7 +196,8 @@ impl World {
             .iter()
             .map(|i| compile(i, &self.lookups, &self.settings))
             .collect();
-        let assembled = assemble(&self.albconfig, &compiled, &self.settings);
+        let reading = albconfig_crd::Reading::from(self.albconfig.clone());
+        let assembled = assemble_with(&reading, &compiled, &self.lookups, &self.settings);
         let router = Router::new(&assembled.gateway);
         Translated {
             compiled,

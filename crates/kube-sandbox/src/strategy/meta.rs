@@ -79,6 +79,14 @@ fn annotations(object: &Value) -> Vec<FieldError> {
     errors
 }
 
+/// Finalizers without a domain path. The last one is the API server's own, on CustomResourceDefinitions.
+const STANDARD_FINALIZERS: [&str; 4] = [
+    "orphan",
+    "foregroundDeletion",
+    "kubernetes",
+    "customresourcecleanup.apiextensions.k8s.io",
+];
+
 fn finalizers(object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (index, value) in json::items(object, &["metadata", "finalizers"])
@@ -89,7 +97,7 @@ fn finalizers(object: &Value) -> Vec<FieldError> {
         let field = format!("metadata.finalizers[{index}]");
         if let Some(message) = names::qualified(text) {
             errors.push(FieldError::invalid(field, value, message));
-        } else if !text.contains('/') && !matches!(text, "orphan" | "foregroundDeletion" | "kubernetes") {
+        } else if !text.contains('/') && !STANDARD_FINALIZERS.contains(&text) {
             let hint = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(FieldError::invalid(field, value, hint));
         }

@@ -1,31 +1,31 @@
-//! Reading what an ALB has.
+//! Reading what an ALB has, by a client of the API. The one part of this crate that waits: feature `client`.
 
 use std::collections::BTreeMap;
 
 use alb_api::{Client, Error, ErrorClass, alb, cas};
 use alb_model::ListenerProtocol;
-use alb_plan::{
-    Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, Ownership,
-    observe as read,
-};
 use futures::{StreamExt, TryStreamExt, stream, try_join};
 
-use super::ExecError;
+use crate::observe as read;
+use crate::observed::{
+    Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedServerGroup,
+};
+use crate::ownership::Ownership;
 
 /// Reads of listeners at the same time.
 const PARALLEL_READS: usize = 5;
 
 /// Reads everything that belongs to a gateway: its load balancer (the one of this id, or the one with the owner's tags)
 /// with listeners, certificates and rules, and the owner's server groups, access control lists and uploaded
-/// certificates. Servers are not read; see [`super::observe_servers`].
+/// certificates. It makes reading calls only. Servers are not read: a plan leaves those of groups that exist alone.
 ///
 /// # Errors
 /// A read fails. What is not there is not an error.
-pub async fn observe(
+pub async fn gateway(
     client: &Client,
     ownership: &Ownership,
     load_balancer_id: Option<&str>,
-) -> Result<Observed, ExecError> {
+) -> Result<Observed, Error> {
     let reader = Reader { client, ownership };
     let (load_balancer, server_groups, acls, certificates) = try_join!(
         reader.load_balancer(load_balancer_id),
@@ -67,7 +67,7 @@ impl Reader<'_> {
                 None => return Ok(None),
             },
         };
-        load_balancer(self.client, &id).await
+        load_balancer_by_id(self.client, &id).await
     }
 
     /// The owner's load balancer. Of several (two creations crossed), always the same one: the oldest.
@@ -153,7 +153,7 @@ impl Reader<'_> {
         }
     }
 
-    async fn server_groups(&self) -> Result<BTreeMap<String, alb_plan::ObservedServerGroup>, Error> {
+    async fn server_groups(&self) -> Result<BTreeMap<String, ObservedServerGroup>, Error> {
         let request = alb::ListServerGroups {
             tag: self.tags(),
             ..Default::default()
@@ -186,7 +186,7 @@ impl Reader<'_> {
     }
 
     async fn certificates(&self) -> Result<BTreeMap<String, ObservedCertificate>, Error> {
-        match certificates(self.client, &self.ownership.certificate_prefix()).await {
+        match uploaded_certificates(self.client, &self.ownership.certificate_prefix()).await {
             // Without the right to list certificates there are none of ours; uploading one will say what is missing.
             Err(error) if error.class() == ErrorClass::Permanent => {
                 tracing::warn!(%error, "cannot list uploaded certificates; continuing without");
@@ -197,8 +197,11 @@ impl Reader<'_> {
     }
 }
 
-/// One load balancer, `None` if it is gone.
-pub(super) async fn load_balancer(client: &Client, id: &str) -> Result<Option<ObservedLoadBalancer>, Error> {
+/// Reads one load balancer; `None` if it is gone.
+///
+/// # Errors
+/// The read fails.
+pub async fn load_balancer_by_id(client: &Client, id: &str) -> Result<Option<ObservedLoadBalancer>, Error> {
     let request = alb::GetLoadBalancerAttribute {
         load_balancer_id: id.to_owned(),
     };
@@ -215,19 +218,28 @@ pub(super) async fn load_balancer(client: &Client, id: &str) -> Result<Option<Ob
     }
 }
 
-/// Uploaded certificates whose names start with a prefix.
-pub(super) async fn certificates(
+/// Reads the uploaded certificates whose names start with a prefix.
+///
+/// # Errors
+/// The read fails.
+pub async fn uploaded_certificates(
     client: &Client,
     prefix: &str,
 ) -> Result<BTreeMap<String, ObservedCertificate>, Error> {
-    let request = cas::ListUserCertificateOrder {
+    // Without a status only valid ones are listed; one that has expired is there all the same, and its name taken.
+    let list = |status: Option<&str>| cas::ListUserCertificateOrder {
         order_type: Some("UPLOAD".to_owned()),
         keyword: Some(prefix.to_owned()),
+        status: status.map(str::to_owned),
         ..Default::default()
     };
-    let found = client.all_pages(request).await?;
-    Ok(found
+    let (valid, expired) = try_join!(
+        client.all_pages(list(None)),
+        client.all_pages(list(Some("EXPIRED")))
+    )?;
+    Ok(valid
         .iter()
+        .chain(&expired)
         .filter_map(read::certificate)
         .filter(|(name, _)| name.starts_with(prefix))
         .collect())

@@ -1,0 +1,7 @@
+//! The same program as a plugin: `kubectl alb`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    albctl::run()
+}

@@ -1,0 +1,62 @@
+//! Where things stand in an Ingress. The text of a field is made only where it is kept or told.
+
+use std::fmt::Write;
+
+use albconfig_crd::ANNOTATION_PREFIX;
+
+use crate::annotations;
+
+/// The place of one backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `spec.defaultBackend`.
+    Default,
+    /// A rule without paths.
+    Rule(usize),
+    /// A path of a rule.
+    Path(usize, usize),
+}
+
+impl Place {
+    /// The field of the path.
+    pub(super) fn field(self) -> String {
+        match self {
+            Self::Default => "spec.defaultBackend".to_owned(),
+            Self::Rule(rule) => format!("spec.rules[{rule}]"),
+            Self::Path(rule, path) => {
+                // Most rules have one; this room saves growing the text piece by piece.
+                let mut text = String::with_capacity("spec.rules[000].http.paths[000]".len());
+                // Writing to a String cannot fail.
+                let _ = write!(text, "spec.rules[{rule}].http.paths[{path}]");
+                text
+            }
+        }
+    }
+
+    /// The field of its backend.
+    pub(super) fn backend(self) -> String {
+        match self {
+            Self::Default => self.field(),
+            Self::Rule(_) | Self::Path(..) => format!("{}.backend", self.field()),
+        }
+    }
+}
+
+/// What names a Service.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Names<'a> {
+    /// The backend of a path.
+    Backend(Place),
+    /// An annotation, without prefix: this and the name of a Service.
+    Actions(&'a str),
+}
+
+impl Names<'_> {
+    /// The field that names a part of it, `name` or `port`.
+    pub(super) fn field(self, part: &str) -> String {
+        match self {
+            Self::Backend(place) => format!("{}.service.{part}", place.backend()),
+            Self::Actions(service) => annotations::field(&format!("{ANNOTATION_PREFIX}actions.{service}")),
+        }
+    }
+}
