@@ -110,7 +110,7 @@ fn nothing_changed() -> anyhow::Result<Row> {
     .naive(naive)
     .line("0 calls, ≤ 10 ms", calls == 0 && took <= 10.0)
     .note(format!(
-        "{calls} calls; 100 server groups of 10 servers each, which the positional planner does not look at"
+        "{calls} calls; 100 server groups of 4 servers each, which the positional planner does not look at"
     )))
 }
 

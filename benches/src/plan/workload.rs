@@ -53,7 +53,7 @@ pub fn shifted(rule: &mut Rule, target: usize, weight: u16) {
 /// A gateway with this many listeners and rules on each.
 pub fn shop(listeners: usize, rules: usize) -> Gateway {
     let groups = (0..GROUPS).map(|n| {
-        let servers = (0..10).map(|server| {
+        let servers = (0..4).map(|server| {
             let ip = format!("10.{n}.0.{server}");
             Server {
                 id: ip.clone(),
