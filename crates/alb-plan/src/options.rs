@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alb_model::{ListenerProtocol, ObjectRef};
+use alb_model::{ListenerProtocol, ObjectRef, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::ownership::Ownership;
 use crate::servers::SERVERS_PER_CALL;
 
-/// Limits of the account and of single calls.
+/// Limits of the account and of single calls. Their defaults are what ALB documents (`alb_model::limits`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
     /// Rules a load balancer may hold, over all listeners and both directions. `None` is the default quota of its
-    /// edition; set it when the account's quota was raised.
+    /// edition, or as many as it holds now if those are more, which proves that the quota was raised. Set it to use more
+    /// of a raised quota than is in use.
     pub rules: Option<usize>,
     /// Certificates a load balancer may have beside the default one of each listener. `None` is the default quota of its
     /// edition.
@@ -35,11 +36,11 @@ impl Default for Limits {
         Self {
             rules: None,
             certificates: None,
-            rules_per_write: 10,
-            rules_per_delete: 100,
+            rules_per_write: limits::RULES_PER_CALL,
+            rules_per_delete: limits::RULE_IDS_PER_DELETE,
             servers_per_call: SERVERS_PER_CALL,
-            certificates_per_call: 20,
-            acl_entries_per_call: 20,
+            certificates_per_call: limits::CERTIFICATES_PER_CALL,
+            acl_entries_per_call: limits::ACL_ENTRIES_PER_CALL,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alb_model::Server;
 
 /// Servers that one call takes, by current documentation; older documentation says 40.
-pub const SERVERS_PER_CALL: usize = 200;
+pub const SERVERS_PER_CALL: usize = alb_model::limits::SERVERS_PER_CALL;
 
 /// One call that changes servers of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]

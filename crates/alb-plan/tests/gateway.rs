@@ -21,7 +21,7 @@ use alb_plan::{
     Observed, ObservedRule, Options, Ownership, Plan, ServerStep, Step, StepOp, plan, plan_delete,
 };
 use common::shop::{certificate, managed, rule, shop};
-use common::{Chance, Cloud, options};
+use common::{Chance, Cloud, any_order, options};
 
 fn made(gateway: &Gateway) -> (Observed, Cloud) {
     let mut cloud = Cloud::default();
@@ -445,9 +445,154 @@ fn what_does_not_fit_is_left_out_by_whole_ingresses_and_comes_back() {
     let by_age = plan(&observed, &wanted, &options);
     assert!(!by_age.left_out.iter().any(|o| o.name == "late-5"));
 
+    // Room comes: another Ingress goes, or the quota is raised.
+    let mut fewer = wanted.clone();
+    for listener in &mut fewer.listeners {
+        listener.rules.retain(|r| r.origins[0].object.name != "blog");
+    }
+    let mut smaller = observed.clone();
+    let made = Cloud::after(1_000).converge(&mut smaller, &fewer, &options);
+    assert_eq!((smaller.rule_count(), made.left_out.len()), (6, 2));
     options.limits.rules = None;
     cloud.converge(&mut observed, &wanted, &options);
     assert_eq!(observed.rule_count(), 10, "room came, all are there");
+}
+
+/// What is in force, whatever the edition's default quota, shows what the account may have: it is never taken away.
+#[test]
+fn a_quota_that_was_raised_shows_in_what_is_there() {
+    let mut wanted = shop();
+    for n in 0..120 {
+        let name = format!("more-{n}");
+        wanted.listeners[0]
+            .rules
+            .push(rule(&name, &format!("more{n}.example.com"), "shop"));
+    }
+    let mut raised = options();
+    raised.limits.rules = Some(200);
+    let mut observed = Observed::default();
+    Cloud::default().converge(&mut observed, &wanted, &raised);
+    let made = plan(&observed, &wanted, &options());
+    assert!(made.is_empty() && made.left_out.is_empty());
+    assert_eq!(made.rules.limit, 124);
+    wanted.listeners[0]
+        .rules
+        .push(rule("late", "late.example.com", "shop"));
+    let made = plan(&observed, &wanted, &options());
+    assert!(made.is_empty(), "{:?}", lines(&made));
+    let left_out: Vec<&str> = made.left_out.iter().map(|o| o.name.as_str()).collect();
+    assert_eq!(left_out, ["late"]);
+}
+
+#[test]
+fn what_exceeds_a_limit_is_told_before_the_first_call() {
+    let mut wanted = shop();
+    let binding = wanted.listeners[1].acl.as_mut().unwrap();
+    binding.names.extend(["a", "b", "c"].map(String::from));
+    for n in 0..60 {
+        let name = format!("more-{n}");
+        wanted.listeners[0]
+            .rules
+            .push(rule(&name, &format!("more{n}.example.com"), "blog"));
+        wanted.listeners[1].certificates.push(managed(&name));
+    }
+    for port in 1..=60 {
+        wanted.listeners.push(Listener {
+            port: 1_000 + port,
+            rules: Vec::new(),
+            ..wanted.listeners[0].clone()
+        });
+    }
+    let made = plan(&Observed::default(), &wanted, &options());
+    let told: Vec<&str> = made
+        .diagnostics
+        .iter()
+        .filter(|d| d.code == "QuotaExceeded")
+        .map(|d| d.message.as_str())
+        .collect();
+    for part in [
+        "62 listeners:",
+        "61 additional certificates on all listeners:",
+        "62 listeners and rules that refer to server group default/blog/80:",
+        "4 access control lists on listener 443/HTTPS,",
+    ] {
+        assert!(
+            told.iter().any(|message| message.starts_with(part)),
+            "{part} {told:#?}"
+        );
+    }
+}
+
+/// A port that changes its protocol is free before it is taken, whatever runs at the same time.
+#[test]
+fn a_port_is_left_before_it_is_taken() {
+    let (observed, _) = made(&shop());
+    let mut wanted = shop();
+    wanted.listeners.remove(0);
+    wanted.listeners[0].port = 80;
+    let made = plan(&observed, &wanted, &options());
+    let step = |f: &dyn Fn(&StepOp) -> bool| made.steps.iter().find(|s| f(&s.op)).unwrap();
+    let deleted = step(&|op| {
+        matches!(
+            op,
+            StepOp::DeleteListener {
+                listener: (80, _),
+                ..
+            }
+        )
+    });
+    let created = step(&|op| matches!(op, StepOp::CreateListener(_)));
+    assert!(created.waits_for.contains(&deleted.id));
+    assert!(!deleted.hitless && made.diagnostics.iter().any(|d| d.code == "ListenerReplaced"));
+}
+
+/// Whole gateways in any order that the DAG allows: nothing refers to what is not there or not there any more, and the
+/// end is the same.
+#[test]
+fn any_order_of_the_dag_does() {
+    let mut orders = 0;
+    for (what, edit, _) in EDITS {
+        for back in [false, true] {
+            let mut edited = shop();
+            edit(&mut edited);
+            let (from, to) = if back { (edited, shop()) } else { (shop(), edited) };
+            let (there, _) = made(&from);
+            for start in [&Observed::default(), &there] {
+                let whole = plan(start, &to, &options());
+                for seed in 0..10 {
+                    let order = any_order(&whole, &mut Chance::new(seed));
+                    let mut observed = start.clone();
+                    let mut cloud = Cloud::after(1_000);
+                    let mut ids = whole.ids.clone();
+                    for step in order.iter().map(|n| &whole.steps[*n]) {
+                        let response = cloud.answer(step, &ids);
+                        ids.learn(step, &response);
+                        observed.apply(step, &response, &ids);
+                        for group in groups_in_use(&observed) {
+                            assert!(
+                                observed.server_groups.contains_key(&group),
+                                "{what}: {group} is gone"
+                            );
+                        }
+                    }
+                    assert!(plan(&observed, &to, &options()).is_empty(), "{what}");
+                    orders += 1;
+                }
+            }
+        }
+    }
+    println!("{orders} orders");
+}
+
+fn groups_in_use(observed: &Observed) -> Vec<String> {
+    let listeners = observed.listeners.iter();
+    let groups = listeners.flat_map(|l| {
+        let rules = l.rules.iter().flat_map(|r| &r.rule.actions);
+        rules
+            .flat_map(Action::server_groups)
+            .chain([&l.attributes.default_group])
+    });
+    groups.map(ToString::to_string).collect()
 }
 
 #[test]

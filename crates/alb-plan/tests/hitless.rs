@@ -7,7 +7,9 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alb_model::{Action, CertificateRef, Gateway, Listener, ListenerProtocol, Rule, ServerGroupRef};
+use alb_model::{
+    Action, CertificateRef, Condition, Gateway, Listener, ListenerProtocol, Rule, ServerGroupRef,
+};
 use alb_plan::{ListenerKey, Observed, Options, Plan, Resolved, RuleIdentity, Step, StepOp, plan};
 use common::{Chance, Cloud, Entry, Matcher, any_order, edited, gateway_of, options, rule};
 
@@ -52,8 +54,18 @@ fn answer(rule: &Rule, ids: &Resolved) -> String {
                 format!("forward {groups:?} {:?}", f.sticky_timeout_s)
             }
             Action::Rewrite(r) if r.path.contains("${1}") => {
-                let paths = rule.conditions.iter().filter(|c| c.kind() == "Path");
-                format!("{r:?} of {:?}", paths.collect::<Vec<_>>())
+                let paths = rule.conditions.iter().filter_map(|c| match c {
+                    Condition::Path { values } => Some(values),
+                    _ => None,
+                });
+                let expressions = paths.flatten().filter(|v| v.starts_with("~*"));
+                let mut seen: Vec<&String> = Vec::new();
+                for expression in expressions {
+                    if !seen.contains(&expression) {
+                        seen.push(expression);
+                    }
+                }
+                format!("{r:?} of {seen:?}")
             }
             other => format!("{other:?}"),
         })

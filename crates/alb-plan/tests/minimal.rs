@@ -36,7 +36,9 @@ fn in_force(rules: &[Rule], cloud: &mut Cloud) -> Observed {
 fn change(old: &[Rule], new: &[Rule]) -> Plan {
     let observed = in_force(old, &mut Cloud::default());
     let made = plan(&observed, &gateway(new.to_vec(), "none"), &options());
-    assert!(made.diagnostics.is_empty(), "{:?}", made.diagnostics);
+    // That many rules to one group need a raised quota, which is told.
+    let others = made.diagnostics.iter().find(|d| d.code != "QuotaExceeded");
+    assert_eq!(others, None);
     made
 }
 

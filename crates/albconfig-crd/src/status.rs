@@ -65,6 +65,7 @@ pub struct LoadBalancerStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<ListenerStatus>,
     /// Keys of the tags that spec.config.tags gave the ALB, so that one that is taken off there is taken off the ALB.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tag_keys: Vec<String>,
 }
 

@@ -92,7 +92,7 @@ const BASE: &str = "h.com prefix /p z";
 const CASES: &[Case] = &[
     case("access-log", r#"{"LogProject":"p","logStore":"s"}"#, Made("/accessLogConfig/logProject"), r#""p""#, "null", "{", "logProject").with(MADE),
     case("actions.a", HEADER_EDIT, Rule("/actions/0/type"), r#""RemoveHeader""#, r#""ForwardGroup""#, r#"[{"type":"Nope"}]"#, "write one of ForwardGroup, Redirect,").bad_gives(r#""FixedResponse""#),
-    case("address-allocated-mode", "Fixed", Made("/addressAllocatedMode"), r#""Fixed""#, r#""Dynamic""#, "fixed", "one of Dynamic, Fixed").with(MADE),
+    case("address-allocated-mode", "Fixed", Made("/addressAllocatedMode"), r#""Fixed""#, "null", "fixed", "one of Dynamic, Fixed").with(MADE),
     case("address-type", "Intranet", Made("/addressType"), r#""Intranet""#, r#""Internet""#, "Private", "one of Internet, Intranet").with(MADE),
     case("albconfig.name", "mine", See::Target, "mine", "none", "Not A Name", "lower-case letters, digits, - and .").bad_gives("invalid"),
     case("albconfig.order", "1", Get(P), "a", "z", "1001", "a whole number from 1 to 1000").base("h.com exact /p z"),

@@ -177,15 +177,19 @@ impl<'a> Context<'a> {
         waits.extend(self.group_step(&wanted.default_group));
         waits.extend(wanted.certificates.first().and_then(|c| self.certificate_step(c)));
         if wanted.quic.is_some() {
-            let quic = self
-                .work
-                .iter()
-                .filter(|w| w.wanted.protocol == ListenerProtocol::Quic)
-                .filter_map(|w| self.steps.last(&resource(&w.wanted)));
-            waits.extend(quic.collect::<Vec<_>>());
+            waits.extend(self.quic_steps());
         }
         self.steps.push(StepOp::CreateListener(Box::new(created)), waits);
         self.attach(wanted, None, ListenerChanges::default());
+    }
+
+    /// The last steps on QUIC listeners, which HTTPS listeners refer to.
+    pub(super) fn quic_steps(&self) -> Vec<StepId> {
+        self.work
+            .iter()
+            .filter(|w| w.wanted.protocol == ListenerProtocol::Quic)
+            .filter_map(|w| self.steps.last(&resource(&w.wanted)))
+            .collect()
     }
 
     /// Makes room on a port that a listener of another protocol holds, by the step it returns; HTTPS and QUIC share a
@@ -278,6 +282,9 @@ impl<'a> Context<'a> {
     fn update_listener(&mut self, wanted: &Listener, changes: ListenerChanges, found: &ObservedListener) {
         let mut waits: Vec<StepId> = Vec::new();
         let mut hitless = true;
+        if changes.quic {
+            waits.extend(self.quic_steps());
+        }
         if changes.default_certificate {
             waits.extend(wanted.certificates.first().and_then(|c| self.certificate_step(c)));
             let old = found.attributes.certificates.first();

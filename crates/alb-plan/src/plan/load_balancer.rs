@@ -111,6 +111,17 @@ impl Context<'_> {
                 zones: wanted.zone_mappings.clone(),
             };
             self.steps.push_as(op, [], false);
+            let message = format!(
+                "the load balancer becomes {}: its addresses change, and clients that know the old ones fail until they \
+                 look its name up again",
+                wanted.address_type
+            );
+            self.report(
+                Severity::Warning,
+                "AddressesChange",
+                "spec.config.addressType",
+                message,
+            );
         }
         if !wanted.zone_mappings.is_empty() && !same_zones(&wanted.zone_mappings, &found.zone_mappings) {
             self.steps

@@ -7,6 +7,7 @@ mod delete;
 mod groups;
 mod listeners;
 mod load_balancer;
+mod quota;
 mod rules;
 mod steps;
 
@@ -98,6 +99,9 @@ pub fn plan(observed: &Observed, desired: &Gateway, options: &Options) -> Plan {
         context.join_security_groups();
         context.rules();
         context.leave();
+        if context.steps.ids().next().is_some() {
+            context.count();
+        }
     }
     context.finish()
 }

@@ -282,6 +282,9 @@ impl<'a> Context<'a> {
             let op = if default {
                 let wanted = &self.work[index].wanted;
                 waits.extend(self.group_step(&wanted.default_group));
+                if self.work[index].late.quic {
+                    waits.extend(self.quic_steps());
+                }
                 self.update_op(wanted, self.work[index].late)
             } else if !create.is_empty() {
                 StepOp::CreateRules {

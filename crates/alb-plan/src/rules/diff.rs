@@ -311,7 +311,7 @@ impl Ends {
         same: &dyn Fn(&Rule, &Rule) -> bool,
     ) -> Vec<Option<Match>> {
         let as_it_is = |found| Some(Match { found, edits: false });
-        let mut matched: Vec<Option<Match>> = (0..wanted.len()).map(&as_it_is).collect();
+        let mut matched: Vec<Option<Match>> = (0..wanted.len()).map(as_it_is).collect();
         let open = self.head..wanted.len() - self.tail;
         let there = self.head..mine.len() - self.tail;
         matched[open.clone()].fill(None);
