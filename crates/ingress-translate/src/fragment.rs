@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use alb_model::{
-    Action, Certificate, CertificateKey, Condition, Diagnostic, Direction, ListenerProtocol, ObjectRef, Rule,
-    ServerGroupKey, WildcardPattern,
+    Action, BackendProtocol, Certificate, CertificateKey, Condition, Diagnostic, Direction, ListenerProtocol,
+    ObjectRef, Rule, ServerGroupKey, WildcardPattern,
 };
 
 use crate::annotations::{BackendSettings, Canary, Listen};
@@ -172,12 +173,28 @@ impl Backend {
     /// Name of the server group in a gateway: `namespace/service/port`, and a hash of the settings unless they are the
     /// defaults.
     pub fn key(&self) -> ServerGroupKey {
-        let base = format!("{}/{}/{}", self.namespace, self.service, self.port);
-        ServerGroupKey(match self.settings.discriminator() {
-            Some(hash) => format!("{base}/{hash}"),
-            None => base,
-        })
+        let hash = self.settings.discriminator();
+        group_key(&self.namespace, &self.service, &self.port, hash.as_deref())
     }
+}
+
+/// Name of a server group: [`Backend::key`].
+pub(crate) fn group_key(
+    namespace: &str,
+    service: &str,
+    port: &ServicePortRef,
+    settings_hash: Option<&str>,
+) -> ServerGroupKey {
+    // Room for the longest number and the hash, so that the text need not grow.
+    let room = namespace.len() + service.len() + "//65535/01234567".len();
+    let mut key = String::with_capacity(room);
+    // Writing to a String cannot fail.
+    let _ = write!(key, "{namespace}/{service}/{port}");
+    if let Some(hash) = settings_hash {
+        key.push('/');
+        key.push_str(hash);
+    }
+    ServerGroupKey(key)
 }
 
 /// One entry of `spec.tls`.
@@ -211,6 +228,8 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// Objects that were looked up, whether they exist or not.
     pub reads: BTreeSet<ObjectRef>,
+    /// The protocol of all of its server groups.
+    pub(crate) protocol: BackendProtocol,
     pub(crate) listen: Listen,
     pub(crate) tls: Vec<CompiledTls>,
     pub(crate) canary: Option<Canary>,

@@ -167,10 +167,13 @@ impl PathPattern {
     /// As [`PathPattern::compile_regex`].
     pub fn regex_groups(expression: &str) -> Result<usize, regex::Error> {
         // Compiling costs a hundred times as much as parsing, and refuses more only where the compiled form is large.
-        if is_small(expression)
-            && let Ok(hir) = regex_syntax::parse(expression)
-        {
-            return Ok(hir.properties().explicit_captures_len());
+        if is_small(expression) {
+            if let Some(groups) = plain_groups(expression) {
+                return Ok(groups);
+            }
+            if let Ok(hir) = regex_syntax::parse(expression) {
+                return Ok(hir.properties().explicit_captures_len());
+            }
         }
         Ok(Self::compile_regex(expression)?.captures_len() - 1)
     }
@@ -215,6 +218,33 @@ fn is_small(expression: &str) -> bool {
         && !expression.contains("(?")
         && !expression.contains("[:")
         && !escaped_class()
+}
+
+/// The groups of an expression that is certainly valid, told without parsing it: ordinary characters, dots, anchors,
+/// alternatives and groups, each with one repetition at most. `None` for any other. Most paths with groups are such, and
+/// parsing allocates some sixty times.
+fn plain_groups(expression: &str) -> Option<usize> {
+    let (mut groups, mut open) = (0, 0_usize);
+    // Whether a repetition may follow.
+    let mut repeatable = false;
+    for byte in expression.bytes() {
+        repeatable = match byte {
+            b'(' => {
+                groups += 1;
+                open += 1;
+                false
+            }
+            b')' => {
+                open = open.checked_sub(1)?;
+                true
+            }
+            b'*' | b'+' | b'?' if repeatable => false,
+            b'|' | b'^' | b'$' => false,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => true,
+            _ => return None,
+        };
+    }
+    (open == 0).then_some(groups)
 }
 
 /// The literal after the `^` of an expression, if every match must start with it; otherwise nothing.
@@ -313,6 +343,27 @@ mod tests {
         fn what_counts_as_small_compiles(expression in r"[ab/.^$*+?|()\[\]\\-]{0,128}") {
             let compiled = PathPattern::compile_regex(&expression).map(|regex| regex.captures_len() - 1);
             proptest::prop_assert_eq!(PathPattern::regex_groups(&expression).ok(), compiled.ok());
+        }
+
+        #[test]
+        fn plain_groups_are_those_of_the_parser(expression in r"([ab/.^$|]|[a.][*+?]|\([a/]?|[*+?)]{1,2}){0,12}|(\([a/][*+?]?\)?[|*+?]?){0,6}\)?") {
+            if let Some(groups) = plain_groups(&expression) {
+                let compiled = PathPattern::compile_regex(&expression).map(|regex| regex.captures_len() - 1);
+                proptest::prop_assert_eq!(Some(groups), compiled.ok());
+            }
+        }
+    }
+
+    #[test]
+    fn expressions_of_usual_paths_are_plain() {
+        for (expression, groups) in [
+            ("/v1(/|$)(.*)", Some(2)),
+            ("^/a/(.+)$", Some(1)),
+            ("/a(b", None),
+            ("/a)", None),
+            ("a**", None),
+        ] {
+            assert_eq!(plain_groups(expression), groups, "{expression}");
         }
     }
 

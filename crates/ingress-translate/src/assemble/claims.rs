@@ -110,34 +110,30 @@ impl<'a> Assembly<'a> {
 
     /// HTTPS servers stand behind HTTPS listeners only, gRPC servers behind HTTPS and QUIC ones.
     pub(super) fn fits_protocol(&mut self, claim: &Claim<'_>, listener: &Listener) -> bool {
-        if redirects(claim, listener) {
+        let protocol = claim.ingress.protocol;
+        let fits = match protocol {
+            BackendProtocol::Http => true,
+            BackendProtocol::Https => listener.protocol == ListenerProtocol::Https,
+            BackendProtocol::Grpc => listener.protocol != ListenerProtocol::Http,
+        };
+        if fits || redirects(claim, listener) || !has_own_servers(claim) {
             return true;
         }
-        let groups = claim.rule.actions.iter().flat_map(Action::server_groups);
-        let backends = groups.filter_map(|group| match group {
-            ServerGroupRef::Managed(key) => claim.ingress.backends.get(key),
-            ServerGroupRef::Id(_) => None,
-        });
-        for backend in backends {
-            let protocol = backend.settings.protocol;
-            let fits = match protocol {
-                BackendProtocol::Http => true,
-                BackendProtocol::Https => listener.protocol == ListenerProtocol::Https,
-                BackendProtocol::Grpc => listener.protocol != ListenerProtocol::Http,
-            };
-            if !fits {
-                let message = format!(
-                    "{protocol} servers cannot stand behind listener {}/{}; list the host in spec.tls, or set listen-ports \
-                     to an HTTPS port",
-                    listener.port, listener.protocol
-                );
-                let (object, field) = (&claim.ingress.object, claim.rule.field.clone());
-                self.report(Code::BackendProtocolMismatch, object, field, message);
-                return false;
-            }
-        }
-        true
+        let message = format!(
+            "{protocol} servers cannot stand behind listener {}/{}; list the host in spec.tls, or set listen-ports to an \
+             HTTPS port",
+            listener.port, listener.protocol
+        );
+        let (object, field) = (&claim.ingress.object, claim.rule.field.clone());
+        self.report(Code::BackendProtocolMismatch, object, field, message);
+        false
     }
+}
+
+/// Whether a path is answered by servers of Services: `backend-protocol` is about those.
+fn has_own_servers(claim: &Claim<'_>) -> bool {
+    let mut groups = claim.rule.actions.iter().flat_map(Action::server_groups);
+    groups.any(|group| matches!(group, ServerGroupRef::Managed(_)))
 }
 
 /// Whether `ssl-redirect` replaces a path's answer on a listener.

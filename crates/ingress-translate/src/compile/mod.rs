@@ -22,7 +22,6 @@ use self::per_service::{PerService, per_service};
 use self::place::Place;
 use crate::annotations::{self, Annotations, BackendSettings, Rewriting, Traffic};
 use crate::codes::Code;
-use crate::endpoints::ServicePortRef;
 use crate::fragment::{Compiled, CompiledRule, CompiledTls, HostMatch, PathMatch};
 use crate::target::object_ref;
 use crate::{Lookups, Settings};
@@ -44,6 +43,7 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
     let out = Compiled {
         created_s: created_s(ingress),
         order,
+        protocol: backend.protocol,
         listen,
         canary,
         rules: Vec::with_capacity(count(ingress)),
@@ -59,9 +59,10 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
         settings,
         rewriting,
         traffic,
+        settings_hash: backend.discriminator(),
         backend,
         per_service,
-        resolved: BTreeMap::new(),
+        named_ports: BTreeMap::new(),
         out,
     };
     if let Some(spec) = &ingress.spec {
@@ -92,9 +93,12 @@ struct Compiler<'a> {
     rewriting: Rewriting,
     traffic: Traffic,
     backend: BackendSettings,
+    /// Of `backend`, unless it is the default.
+    settings_hash: Option<String>,
     per_service: BTreeMap<String, PerService>,
-    /// Server groups of Services and ports that were looked up already.
-    resolved: BTreeMap<String, BTreeMap<ServicePortRef, ServerGroupKey>>,
+    /// Server groups of Services and names of ports that were looked up already. Those by number are found in
+    /// [`Compiled::backends`].
+    named_ports: BTreeMap<String, BTreeMap<String, ServerGroupKey>>,
     out: Compiled,
 }
 

@@ -10,7 +10,7 @@ use crate::annotations;
 use crate::annotations::table::{Scope, Status, find};
 use crate::codes::Code;
 use crate::endpoints::{ServicePortRef, is_ipv6_only, service_port};
-use crate::fragment::Backend;
+use crate::fragment::{Backend, group_key};
 
 impl Compiler<'_> {
     /// Looks up a Service and its port and registers the server group.
@@ -20,8 +20,8 @@ impl Compiler<'_> {
         port: &ServicePortRef,
         named: Names<'_>,
     ) -> Option<ServerGroupKey> {
-        if let Some(key) = self.resolved.get(name).and_then(|ports| ports.get(port)) {
-            return Some(key.clone());
+        if let Some(key) = self.known(name, port) {
+            return Some(key);
         }
         let namespace = self.namespace().to_owned();
         self.out
@@ -74,11 +74,29 @@ impl Compiler<'_> {
             settings: self.backend.clone(),
             ipv6: is_ipv6_only(&service),
         };
-        let key = backend.key();
+        let key = self.key(name, &backend.port);
         self.out.backends.insert(key.clone(), backend);
-        let ports = self.resolved.entry(name.to_owned()).or_default();
-        ports.insert(port.clone(), key.clone());
+        if let ServicePortRef::Name(port) = port {
+            let ports = self.named_ports.entry(name.to_owned()).or_default();
+            ports.insert(port.clone(), key.clone());
+        }
         Some(key)
+    }
+
+    /// The server group of a Service and port that were found before.
+    fn known(&self, name: &str, port: &ServicePortRef) -> Option<ServerGroupKey> {
+        match port {
+            ServicePortRef::Name(port) => self.named_ports.get(name)?.get(port).cloned(),
+            ServicePortRef::Number(_) => {
+                let key = self.key(name, port);
+                let same = |backend: &Backend| backend.service == name && backend.port == *port;
+                self.out.backends.get(&key).is_some_and(same).then_some(key)
+            }
+        }
+    }
+
+    fn key(&self, name: &str, port: &ServicePortRef) -> ServerGroupKey {
+        group_key(self.namespace(), name, port, self.settings_hash.as_deref())
     }
 
     fn service_annotations(&mut self, service: &Service, name: &str) {
