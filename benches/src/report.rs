@@ -12,8 +12,25 @@ pub struct Section {
     pub name: &'static str,
     /// What it measures.
     pub title: &'static str,
-    /// Measures it.
-    pub run: fn() -> anyhow::Result<Vec<Row>>,
+    /// Measures the wanted part of it. May measure more than that: the rest is not printed.
+    pub run: fn(&Wanted) -> anyhow::Result<Vec<Row>>,
+}
+
+/// Which workloads are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted(Vec<String>);
+
+impl Wanted {
+    /// Those with these numbers, such as `B13`; all if there are none.
+    pub fn new(numbers: Vec<String>) -> Self {
+        Self(numbers)
+    }
+
+    /// Whether the workload is wanted whose name begins with this number.
+    pub fn has(&self, workload: &str) -> bool {
+        let number = workload.split(' ').next().unwrap_or_default();
+        self.0.is_empty() || self.0.iter().any(|wanted| wanted.eq_ignore_ascii_case(number))
+    }
 }
 
 /// One measurement: ours, what others do, and what is possible.

@@ -2,7 +2,7 @@
 
 use benches::{
     convergence, plan,
-    report::{Section, table},
+    report::{Section, Wanted, table},
     scheduler, translate,
 };
 use clap::{Parser, ValueEnum};
@@ -41,6 +41,9 @@ const SECTIONS: &[Section] = &[
 struct Arguments {
     /// Sections to run; all by default.
     sections: Vec<String>,
+    /// Measures only these workloads, by their number: `--only B2 --only B13`.
+    #[arg(long, value_name = "NUMBER")]
+    only: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -65,9 +68,16 @@ fn main() -> anyhow::Result<()> {
     let chosen = |section: &&Section| {
         arguments.sections.is_empty() || arguments.sections.iter().any(|name| name == section.name)
     };
+    let wanted = Wanted::new(arguments.only.clone());
+    let mut found = false;
     let mut all = serde_json::Map::new();
     for section in SECTIONS.iter().filter(chosen) {
-        let rows = (section.run)()?;
+        let mut rows = (section.run)(&wanted)?;
+        rows.retain(|row| wanted.has(&row.workload));
+        if rows.is_empty() {
+            continue;
+        }
+        found = true;
         match arguments.output {
             Output::Table => println!("{}\n{}\n", section.title, table(&rows)),
             Output::Json => {
@@ -75,6 +85,11 @@ fn main() -> anyhow::Result<()> {
             }
         }
     }
+    anyhow::ensure!(
+        found,
+        "no workload {}; they are numbered as in the table, such as B13",
+        arguments.only.join(" or ")
+    );
     if let Output::Json = arguments.output {
         println!("{}", serde_json::to_string_pretty(&all)?);
     }

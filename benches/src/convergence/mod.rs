@@ -27,7 +27,7 @@ use kube_sandbox::Sandbox;
 use tokio_util::sync::CancellationToken;
 
 use self::cluster::{GATEWAYS, INGRESSES_EACH};
-use crate::report::Row;
+use crate::report::{Row, Wanted};
 
 /// How long the API takes for a call.
 const LATENCY: Duration = Duration::from_millis(100);
@@ -37,7 +37,7 @@ const BATCH: usize = 10;
 const LIMIT: Duration = Duration::from_secs(100);
 
 /// Measures. Takes about twenty seconds.
-pub fn rows() -> Result<Vec<Row>> {
+pub fn rows(_: &Wanted) -> Result<Vec<Row>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let measured = runtime.block_on(measure())?;
     runtime.shutdown_background();

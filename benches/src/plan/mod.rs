@@ -9,7 +9,7 @@ use std::time::Instant;
 use alb_model::{Gateway, Rule};
 use alb_plan::{Observed, Plan, StepOp, plan};
 
-use crate::report::Row;
+use crate::report::{Row, Wanted};
 use positional::{Positional, positional};
 use workload::{in_force, options, rule, shifted, shop};
 
@@ -17,7 +17,7 @@ use workload::{in_force, options, rule, shifted, shop};
 const ROUNDS: u32 = 30;
 
 /// Measures everything. Takes a few seconds.
-pub fn rows() -> anyhow::Result<Vec<Row>> {
+pub fn rows(_: &Wanted) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     rows.extend(calls("P1 one rule on top of 100", |rules| {
         rules.insert(0, rule("new.example.com", "/new", 0));

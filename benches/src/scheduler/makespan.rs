@@ -20,21 +20,11 @@ use crate::report::Row;
 
 const KUBE: &str = "kube-runtime";
 
-pub(crate) fn rows() -> anyhow::Result<Vec<Row>> {
-    let mut rows = b1()?;
-    rows.extend(b2()?);
-    rows.extend(b3()?);
-    rows.extend(b4()?);
-    rows.push(b5()?);
-    rows.extend(b10()?);
-    Ok(rows)
-}
-
 fn uniform(keys: u32, duration: Duration) -> Vec<Operation> {
     (0..keys).map(|key| Operation { key, duration }).collect()
 }
 
-fn b1() -> anyhow::Result<Vec<Row>> {
+pub(crate) fn b1() -> anyhow::Result<Vec<Row>> {
     let (count, duration, cap) = (10_000, Duration::from_millis(50), 50);
     let operations = uniform(count, duration);
     let limit = bound(&operations, cap);
@@ -70,22 +60,28 @@ fn b1() -> anyhow::Result<Vec<Row>> {
 }
 
 /// Idle time of a key between the end of one attempt and the start of the next.
-fn b2() -> anyhow::Result<Vec<Row>> {
+pub(crate) fn b2() -> anyhow::Result<Vec<Row>> {
     let current = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
     let gaps = current.block_on(idle_gaps())?;
+    let bare = current.block_on(bare_gaps())?;
     let two = real_time(idle_gaps())??;
-    let row = |metric: &'static str, mut gaps: Vec<f64>| {
+    let two_bare = real_time(bare_gaps())??;
+    let row = |metric: &'static str, mut gaps: Vec<f64>, mut bare: Vec<f64>| {
         let p99 = percentile(&mut gaps, 0.99);
         let median = percentile(&mut gaps, 0.5);
+        let (bare, bare_median) = (percentile(&mut bare, 0.99), percentile(&mut bare, 0.5));
         Row::new("B2 one hot key: 1000 × 20 ms in series", metric, "µs", p99)
+            .limit(bare)
             .line("≤ 50 µs", p99 <= 50.0)
-            .note(format!("median {median:.1} µs"))
+            .note(format!(
+                "median {median:.1} µs; the limit is what tokio takes to wake a task that spawns the next one, median {bare_median:.1} µs"
+            ))
     };
     Ok(vec![
-        row("idle gap p99, wall, one thread", gaps),
-        row("idle gap p99, wall, two workers", two),
+        row("idle gap p99, wall, one thread", gaps, bare),
+        row("idle gap p99, wall, two workers", two, two_bare),
     ])
 }
 
@@ -118,7 +114,32 @@ async fn idle_gaps() -> anyhow::Result<Vec<f64>> {
     Ok(ends.windows(2).map(gap).collect())
 }
 
-fn b3() -> anyhow::Result<Vec<Row>> {
+/// The same without a scheduler: a task spawns the attempts and hears of their ends through a channel.
+async fn bare_gaps() -> anyhow::Result<Vec<f64>> {
+    let (count, duration) = (200, Duration::from_millis(20));
+    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let series = tokio::spawn(async move {
+        let mut gaps = Vec::new();
+        let mut last: Option<Instant> = None;
+        for _ in 0..count {
+            let ended = ended.clone();
+            tokio::spawn(async move {
+                let start = Instant::now();
+                sleep(duration).await;
+                ended.send((start, Instant::now()))
+            });
+            let Some((start, end)) = ends.recv().await else {
+                break;
+            };
+            gaps.extend(last.map(|last| start.duration_since(last).as_secs_f64() * 1e6));
+            last = Some(end);
+        }
+        gaps
+    });
+    Ok(series.await?)
+}
+
+pub(crate) fn b3() -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for cap in [8, 20] {
         let (mut random, zipf) = (Random(11), Zipf::new(1000, 1.1));
@@ -154,6 +175,12 @@ fn b3() -> anyhow::Result<Vec<Row>> {
             );
         }
     }
+    Ok(rows)
+}
+
+pub(crate) fn b4_b5() -> anyhow::Result<Vec<Row>> {
+    let mut rows = b4()?;
+    rows.push(b5()?);
     Ok(rows)
 }
 
@@ -213,7 +240,7 @@ fn b5() -> anyhow::Result<Row> {
 }
 
 /// One attempt in ten fails.
-fn b10() -> anyhow::Result<Vec<Row>> {
+pub(crate) fn b10() -> anyhow::Result<Vec<Row>> {
     let (count, rate, burst) = (4000_u32, 50.0, 1_u32);
     let (per_success, per_s, capacity) = (0.2, 1.0, 20);
     let config = ClassConfig {

@@ -18,7 +18,7 @@ use albconfig_crd::{AlbConfig, AlbConfigSpec};
 use ingress_translate::Settings;
 use serde_json::json;
 
-use crate::report::Row;
+use crate::report::{Row, Wanted};
 
 /// What the builder of the open-source ALB Ingress controller takes for each rule on this class of machine,
 /// microseconds: measured once outside of this program, about.
@@ -28,7 +28,7 @@ const OTHER_BUILDER_ALLOCATIONS: f64 = 65.0;
 const OTHER_BUILDER: &str = "open-source controller's builder (noted, not run)";
 
 /// Measures everything. Takes about half a minute.
-pub fn rows() -> anyhow::Result<Vec<Row>> {
+pub fn rows(_: &Wanted) -> anyhow::Result<Vec<Row>> {
     let mut rows = scratch::rows()?;
     rows.extend(change::rows()?);
     rows.extend(routing::rows()?);

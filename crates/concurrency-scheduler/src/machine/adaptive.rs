@@ -181,4 +181,13 @@ mod tests {
         );
         assert!(!throttled(12_000, 14_000), "started at the moment of the second");
     }
+
+    #[test]
+    fn g10_a_slow_class_slows_down_too() {
+        // One change in ten seconds, far below the default floor.
+        let mut adaptive = Adaptive::new(AdaptiveConfig::default());
+        adaptive.throttled(at(9_000), at(10_000), Some(0.1), Some(0.1));
+        let rate = adaptive.rate(at(10_000), Some(0.1)).unwrap();
+        assert!((0.05..0.1).contains(&rate), "{rate}");
+    }
 }
