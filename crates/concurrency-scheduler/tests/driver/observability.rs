@@ -204,3 +204,27 @@ async fn g16_the_numbers_of_a_class_add_up() {
     );
     assert!(end.totals.slot_wait >= s(3), "{:?}", end.totals.slot_wait);
 }
+
+#[tokio::test(start_paused = true)]
+async fn g16_the_oldest_change_and_the_wait_for_tokens_are_told() {
+    let lb = ClassConfig {
+        rate_per_s: Some(0.5),
+        burst: 1,
+        ..ClassConfig::unlimited_rate(1)
+    };
+    let (handle, recorder) = one_class(lb);
+    handle.submit(change("first", takes("first", ms(1)))).unwrap();
+    handle.submit(change("second", takes("second", s(60)))).unwrap();
+    sleep(s(5)).await;
+    assert_eq!(recorder.starts("second"), [s(2)]);
+    handle.submit(change("third", takes("third", s(1)))).unwrap();
+    sleep(s(4)).await;
+    handle.submit(change("fourth", takes("fourth", s(1)))).unwrap();
+    sleep(s(1)).await;
+
+    let stats = handle.stats().await.unwrap();
+    let lb = &stats.classes[&LB];
+    let waited = lb.totals.token_wait;
+    assert!((ms(1990)..=s(2)).contains(&waited), "{waited:?}");
+    assert_eq!(lb.oldest_age, s(5), "the third waits for five seconds");
+}

@@ -1,6 +1,6 @@
 //! A class is configured anew while it works.
 
-use concurrency_scheduler::{AdaptiveConfig, ClassConfig, Error, Outcome, Scheduler};
+use concurrency_scheduler::{AdaptiveConfig, ClassConfig, Error, Mode, Outcome, Policy, Scheduler};
 use tokio::time::sleep;
 
 use crate::support::*;
@@ -179,4 +179,25 @@ async fn nothing_starts_while_the_gate_is_closed() {
         "at once, not at the next look"
     );
     assert!(asked.load(Relaxed) >= 100, "a closed gate is asked every 100 ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_policy_puts_what_waits_in_its_order() {
+    let (handle, recorder) = one_class(ClassConfig::unlimited_rate(1));
+    handle.submit(change("busy", takes("busy", s(2)))).unwrap();
+    sleep(ms(1)).await;
+    handle.submit(change("short", takes("short", s(1)))).unwrap();
+    for name in ["long 1", "long 2", "long 3"] {
+        let job = change("long", takes(name, s(1))).mode(Mode::Fifo);
+        handle.submit(job).unwrap();
+    }
+    sleep(s(1)).await;
+    let config = ClassConfig {
+        policy: Policy::LongestBacklogFirst,
+        ..ClassConfig::unlimited_rate(1)
+    };
+    handle.reconfigure(LB, config).await.unwrap();
+    sleep(s(10)).await;
+    let order = recorder.order();
+    assert_eq!(order[..2], ["busy", "long 1"], "{order:?}");
 }
