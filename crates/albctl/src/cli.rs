@@ -163,7 +163,7 @@ pub struct Explain {
 pub struct Asked {
     #[command(flatten)]
     pub(crate) input: Input,
-    /// The request, such as 'GET https://example.com/path?x=1'.
+    /// The request, such as `GET https://example.com/path?x=1`.
     #[arg(value_name = "REQUEST")]
     pub request: Option<String>,
     /// A header of the request, 'name: value'; may be given again.
