@@ -269,7 +269,9 @@ async fn disturbed(
         stack.quiet(Duration::from_millis(150)).await?;
     }
     let mut probes = scenario.probes(certificates);
-    if *leads == Leads::ToReport && scenario == Scenario::CreateAll {
+    // What is denied is denied to the caller: no rule is refused alone then.
+    let refuses_rules = *leads == Leads::ToReport && !name.starts_with("denied");
+    if refuses_rules && scenario == Scenario::CreateAll {
         probes.iter_mut().for_each(allow_refused_rules);
     }
     let prober = Prober::start(stack.sim.clone(), probes.clone());
