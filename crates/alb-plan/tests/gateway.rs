@@ -20,7 +20,7 @@ use alb_model::{
 use alb_plan::{
     Observed, ObservedRule, Options, Ownership, Plan, ServerStep, Step, StepOp, plan, plan_delete,
 };
-use common::shop::{certificate, managed, rule, shop};
+use common::shop::{certificate, group, managed, rule, shop};
 use common::{Chance, Cloud, any_order, options};
 
 fn made(gateway: &Gateway) -> (Observed, Cloud) {
@@ -279,6 +279,36 @@ fn each_change_takes_the_calls_it_needs_and_no_other() {
 }
 
 /// Cut a plan anywhere, look again, plan again: it arrives at the same place.
+/// Rules are made as their groups become ready: a call that is not full comes first, so that only the last one waits for
+/// the last group.
+#[test]
+fn no_call_but_the_last_waits_for_the_last_groups() {
+    let mut gateway = Gateway::default();
+    let names: Vec<String> = (0..21).map(|n| format!("app-{n:02}")).collect();
+    gateway.server_groups = names.iter().map(|name| group(name, 1)).collect();
+    gateway.listeners.push(Listener {
+        default_group: ServerGroupRef::managed("default/app-00/80"),
+        rules: names
+            .iter()
+            .map(|name| rule(name, &format!("{name}.example.com"), name))
+            .collect(),
+        ..Listener::default()
+    });
+    let made = plan(&Observed::default(), &gateway, &options());
+    let calls: Vec<(usize, usize)> = made
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let StepOp::CreateRules { rules, .. } = &step.op else {
+                return None;
+            };
+            let is_group = |id: &&alb_plan::StepId| matches!(made.steps[id.0].op, StepOp::Servers { .. });
+            Some((rules.len(), step.waits_for.iter().filter(is_group).count()))
+        })
+        .collect();
+    assert_eq!(calls, [(1, 1), (10, 10), (10, 10)]);
+}
+
 #[test]
 fn any_prefix_of_any_change_converges_without_orphans() {
     let mut cuts = 0;
