@@ -591,6 +591,68 @@ async fn a_quota_is_reported_with_the_objects_it_hurts_and_not_retried() {
     sim.shutdown().await;
 }
 
+/// A group that cannot be had leaves out the rules that need it, in calls of many rules, too; what they were to replace
+/// stays.
+#[tokio::test]
+async fn a_refused_server_group_costs_only_the_rules_that_need_it() {
+    for operation in ["CreateServerGroup", "AddServersToServerGroup"] {
+        let certificates = Certificates::new();
+        let sim = start().await;
+        let client = client(&sim);
+        arrive(&client, &certificates, &Some(shop())).await;
+        let mut wanted = shop();
+        let (key, api) = group("api", 2);
+        wanted.server_groups.insert(key, api);
+        for listener in &mut wanted.listeners {
+            let mut needs = rule("shop.example.com", "/api/*", "api");
+            needs.origins.push(origin("api"));
+            let mut late = rule("late.example.com", "/*", "cart");
+            late.origins.push(origin("late"));
+            // What goes to cart goes to api from now on, and nothing to the blog any more.
+            listener.rules[0].actions = needs.actions.clone();
+            listener.rules[0].origins.push(origin("cart"));
+            listener
+                .rules
+                .splice(1.., [needs, rule("shop.example.com", "/*", "shop"), late]);
+        }
+        let wish = Some(wanted);
+        let mut observed = observe(&client, &ownership(), None).await.unwrap();
+        sim.inject(Fault::error(400, "QuotaExceeded.ServerGroupsNum").on(operation));
+        sim.clear_calls();
+        let stopped = advance(&client, &certificates, &wish, &mut observed)
+            .await
+            .unwrap_err();
+        assert_eq!(stopped.error.class(), Some(ErrorClass::Quota), "{operation}");
+        let hurt = BTreeSet::from([origin("api").object, origin("cart").object]);
+        assert_eq!(stopped.missing, hurt, "{operation}");
+        assert!(stopped.is_known);
+        let world = sim.world();
+        let there = world.load_balancers.values().next().unwrap();
+        let names = |listener: &Listener| -> Vec<String> {
+            let hosts = listener.rules.iter().map(|rule| format!("{:?}", rule.conditions));
+            hosts.collect()
+        };
+        for listener in &there.listeners {
+            let names = names(listener);
+            let has = |text: &str| names.iter().any(|name| name.contains(text));
+            assert!(has("late") && !has("/api"), "{operation}: {names:?}");
+            assert!(
+                has("blog"),
+                "{operation}: nothing goes before all that replaces it is there"
+            );
+        }
+        let read = observe(&client, &ownership(), None).await.unwrap();
+        let rest = |observed| planned(observed, &wish).0.steps;
+        assert_eq!(rest(&observed), rest(&read), "{operation}: what is known is so");
+        // The next attempt makes the rest.
+        advance(&client, &certificates, &wish, &mut observed)
+            .await
+            .unwrap();
+        assert_arrived(&sim, &client, &wish, operation).await;
+        sim.shutdown().await;
+    }
+}
+
 /// After every failure that leaves no doubt, what is known goes on from there: nothing is read again, nothing made twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_known_after_a_failure_is_what_there_is() {

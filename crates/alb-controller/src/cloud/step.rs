@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::call::{Failed, Sent, call};
 use super::error::for_people;
-use super::execute::RuleNames;
+use super::names::RuleNames;
 use super::servers::change_servers;
 use super::{CertificateSource, ExecError, Refusal};
 
@@ -69,8 +69,7 @@ pub(super) struct Runner<'a, S> {
 }
 
 impl<S: CertificateSource> Runner<'_, S> {
-    pub(super) async fn run(&self, step: &Step, ids: &Resolved) -> Outcome {
-        let mut step = step.clone();
+    pub(super) async fn run(&self, mut step: Step, ids: &Resolved) -> Outcome {
         if let Err(error) = self.name_zones(&mut step.op).await {
             return error.into();
         }
@@ -348,6 +347,17 @@ fn is_refused(step: &Step, failed: &Failed) -> bool {
             ErrorClass::Quota => rules && !is_rule_quota(&failed.error),
             _ => false,
         }
+}
+
+/// Whether the API refuses what a step makes, now and when it is asked again, and not whoever asks.
+pub(super) fn refuses_for_good(error: &ExecError) -> bool {
+    match error {
+        ExecError::Step { source, .. } => match source.class() {
+            ErrorClass::Permanent => !refuses_caller(source),
+            class => class == ErrorClass::Quota,
+        },
+        _ => false,
+    }
 }
 
 /// Whether it is not the request that is wrong but who makes it.
