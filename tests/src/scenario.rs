@@ -146,6 +146,23 @@ impl Scenario {
         Self::DeleteAll,
     ];
 
+    /// Those that `SCENARIOS` names, separated by commas, such as `SCENARIOS=Adopt,DeleteAll`; all of them by default.
+    ///
+    /// # Panics
+    /// On a name that no scenario has.
+    pub fn chosen() -> Vec<Self> {
+        let Ok(names) = std::env::var("SCENARIOS") else {
+            return Self::ALL.to_vec();
+        };
+        let named = |name: &str| Self::ALL.into_iter().find(|s| format!("{s:?}") == name);
+        names
+            .split(',')
+            .map(|name| {
+                named(name).unwrap_or_else(|| panic!("no scenario {name:?}; there are {:?}", Self::ALL))
+            })
+            .collect()
+    }
+
     /// Whether the controller runs and has converged before the change; else its start is the change.
     pub fn starts_converged(self) -> bool {
         !matches!(self, Self::CreateAll | Self::Adopt)
