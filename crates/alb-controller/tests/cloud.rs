@@ -591,8 +591,7 @@ async fn a_quota_is_reported_with_the_objects_it_hurts_and_not_retried() {
     sim.shutdown().await;
 }
 
-/// A group that cannot be had leaves out the rules that need it, in calls of many rules, too; what they were to replace
-/// stays.
+/// A group that cannot be had leaves out the rules that need it, in calls of many rules, too.
 #[tokio::test]
 async fn a_refused_server_group_costs_only_the_rules_that_need_it() {
     for operation in ["CreateServerGroup", "AddServersToServerGroup"] {
@@ -651,6 +650,71 @@ async fn a_refused_server_group_costs_only_the_rules_that_need_it() {
         assert_arrived(&sim, &client, &wish, operation).await;
         sim.shutdown().await;
     }
+}
+
+/// Two rules become one that the API refuses: both stay, and the group that they need; what has nothing to do with it
+/// changes all the same.
+#[tokio::test]
+async fn an_old_rule_stays_while_its_successor_is_refused() {
+    let certificates = Certificates::new();
+    let sim = start().await;
+    let client = client(&sim);
+    let mut before = shop();
+    for listener in &mut before.listeners {
+        listener.rules.push(rule("news.example.com", "/*", "blog"));
+    }
+    arrive(&client, &certificates, &Some(before)).await;
+    let there = |sim: &AlbSim| {
+        let world = sim.world();
+        answers(world.load_balancers.values().next().map(|g| &**g))
+    };
+    let old = there(&sim);
+
+    let mut wanted = shop();
+    for listener in &mut wanted.listeners {
+        let mut both = rule("blog.example.com", "/*", "shop");
+        both.conditions[0] = Condition::host(["blog.example.com", "news.example.com"]);
+        both.origins.push(origin("both"));
+        // The cart goes, too.
+        listener.rules = vec![both, listener.rules[1].clone()];
+    }
+    for name in ["blog", "cart"] {
+        let key = ServerGroupKey(format!("default/{name}/80"));
+        wanted.server_groups.remove(&key);
+    }
+    let wish = Some(wanted);
+    for operation in ["CreateRules", "UpdateRulesAttribute"] {
+        sim.inject(Fault::error(400, "IllegalParam.Values").on(operation).forever());
+    }
+    let mut observed = observe(&client, &ownership(), None).await.unwrap();
+    sim.clear_calls();
+    let done = advance(&client, &certificates, &wish, &mut observed)
+        .await
+        .unwrap();
+    let origins: Vec<&[Origin]> = done.refused.iter().map(|r| r.origins.as_slice()).collect();
+    assert_eq!(origins, [[origin("both")], [origin("both")]], "{done:?}");
+    let calls = sim.calls();
+    let failed: Vec<_> = calls.iter().filter(|call| !call.is_ok() && !call.fault).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let new = answers(wish.as_ref());
+    let expected: Vec<&String> = old
+        .iter()
+        .zip(&new)
+        .zip(REQUESTS.iter().cycle())
+        .map(|((old, new), (host, _))| match *host {
+            "blog.example.com" | "news.example.com" => old,
+            _ => new,
+        })
+        .collect();
+    assert_eq!(there(&sim).iter().collect::<Vec<_>>(), expected);
+
+    sim.clear_faults();
+    advance(&client, &certificates, &wish, &mut observed)
+        .await
+        .unwrap();
+    assert_arrived(&sim, &client, &wish, "taken").await;
+    assert_eq!(there(&sim), new);
+    sim.shutdown().await;
 }
 
 /// After every failure that leaves no doubt, what is known goes on from there: nothing is read again, nothing made twice.

@@ -91,6 +91,7 @@ pub use ownership::{
 };
 pub use plan::{Plan, RuleBudget, plan, plan_delete};
 pub use request::{Request, Response, Visitor};
+pub use rules::overlap::succeeds;
 pub use servers::{SERVERS_PER_CALL, ServerStep, plan_servers};
 pub use step::{
     Completion, ListenerChanges, ListenerKey, LoadBalancerChanges, RuleUpdate, ServerGroupChanges, Step,

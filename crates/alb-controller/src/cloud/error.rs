@@ -18,6 +18,8 @@ pub struct Refusal {
     pub description: String,
     /// Where it comes from.
     pub origins: Vec<Origin>,
+    /// Whether a rule was there before, which stays as it was.
+    pub is_change: bool,
     /// The API's code, such as `IllegalParam.Values`.
     pub code: String,
     /// The API's words.
@@ -26,7 +28,18 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ALB refuses rule {}: {}", self.description, self.message)
+        let meanwhile = if self.is_change {
+            "the rule stays as it was"
+        } else {
+            "its requests are answered by the next rule that matches them"
+        };
+        let Self {
+            description, message, ..
+        } = self;
+        write!(
+            f,
+            "ALB refuses rule {description}: {message}; until it is taken, {meanwhile}"
+        )
     }
 }
 

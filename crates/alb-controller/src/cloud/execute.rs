@@ -12,6 +12,7 @@ use rand::RngExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::kept::LeftOut;
 use super::names::RuleNames;
 use super::queue::Queue;
 use super::step::{Outcome, Runner, refuses_for_good};
@@ -86,7 +87,8 @@ pub async fn execute(
 /// # Errors
 /// The first step that failed. Steps that do not depend on it are made all the same, unless the API throttles or the
 /// world has moved on: then nothing more starts. A rule that the API refuses does not keep the others of its call from
-/// being made ([`Execution::refused`]), nor does one whose server group it refuses.
+/// being made ([`Execution::refused`]), nor does one whose server group it refuses; an old rule that such a rule was to
+/// succeed stays.
 #[allow(
     clippy::too_many_arguments,
     reason = "the plan, its two sides, and three ways to reach out of it"
@@ -119,13 +121,18 @@ pub async fn execute_with(
         poll,
     };
     let mut queue = Queue::new(plan);
+    let mut left_out = LeftOut::default();
     let mut ended = Ended::default();
     let mut running: FuturesUnordered<BoxFuture<'_, (usize, Outcome)>> = FuturesUnordered::new();
     loop {
         while running.len() < parallel.max(1) && !cancel.is_cancelled() && !ended.stops() {
             let Some(index) = queue.take() else { break };
-            let Some(step) = queue.step(index) else {
-                queue.finish(index);
+            let (step, without) = queue.step(index);
+            if let Some(without) = without {
+                left_out.note(&without, &names);
+            }
+            let Some(step) = step.and_then(|step| left_out.trim(step, observed)) else {
+                queue.skip(index);
                 continue;
             };
             let (runner, ids) = (&runner, ids.clone());
@@ -135,6 +142,7 @@ pub async fn execute_with(
             break;
         };
         learn(&outcome, &mut ids, observed);
+        left_out.note_refused(&plan.steps[index].op, &outcome.refused, &names);
         ended.refused.extend(outcome.refused);
         match outcome.failed {
             None if !queue.finish(index) => {}
@@ -148,7 +156,7 @@ pub async fn execute_with(
             }
             Some((error, without_effect)) => {
                 tracing::debug!(%error, request_id = error.request_id(), step = index, "step failed");
-                let step = queue.step(index);
+                let (step, _) = queue.step(index);
                 queue.lose(index, refuses_for_good(&error));
                 ended.fail(step.as_ref(), error, without_effect);
             }
@@ -213,7 +221,7 @@ impl Ended {
         let done = self.done;
         let error = match self.failure {
             Some(error) => error,
-            None if done < total => ExecError::Cancelled { done, total },
+            None if done + queue.skipped() < total => ExecError::Cancelled { done, total },
             None => {
                 return Ok(Execution {
                     steps: done,

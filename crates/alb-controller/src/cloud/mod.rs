@@ -13,6 +13,7 @@ mod call;
 mod certificate;
 mod error;
 mod execute;
+mod kept;
 mod names;
 mod queue;
 mod servers;

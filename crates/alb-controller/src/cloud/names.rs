@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{Action, Gateway, ObjectRef, Rule, ServerGroupKey, ServerGroupRef};
-use alb_plan::{Observed, RuleIdentity, StepOp};
+use alb_plan::{Observed, RuleIdentity, RuleUpdate, StepOp};
 
 /// The wanted rules by the names they have in the cloud.
 pub(super) struct RuleNames<'a> {
@@ -36,6 +36,12 @@ impl<'a> RuleNames<'a> {
         self.rule(self.by_id.get(id)?)
     }
 
+    /// The wanted rule that an update leads to.
+    pub(super) fn updated(&self, update: &RuleUpdate) -> Option<&'a Rule> {
+        let named = update.name.as_deref().and_then(|name| self.rule(name));
+        named.or_else(|| self.rule_of_id(&update.id))
+    }
+
     /// The objects whose rules a step makes, changes, or needs.
     pub(super) fn objects(&self, op: &StepOp) -> BTreeSet<ObjectRef> {
         let mut objects = BTreeSet::new();
@@ -45,12 +51,7 @@ impl<'a> RuleNames<'a> {
                 rules.iter().filter_map(|r| self.rule(&r.name)).for_each(add);
             }
             StepOp::UpdateRules { rules, .. } => {
-                for update in rules {
-                    let named = update.name.as_deref().and_then(|name| self.rule(name));
-                    if let Some(rule) = named.or_else(|| self.rule_of_id(&update.id)) {
-                        add(rule);
-                    }
-                }
+                rules.iter().filter_map(|u| self.updated(u)).for_each(add);
             }
             StepOp::CreateServerGroup { key, .. }
             | StepOp::Servers {

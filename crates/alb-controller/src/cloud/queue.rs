@@ -20,6 +20,7 @@ pub(super) struct Queue<'a> {
     state: Vec<State>,
     /// Groups that cannot be had: the API refuses them for good.
     refused_groups: BTreeSet<ServerGroupRef>,
+    skipped: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +31,6 @@ struct State {
     lost: bool,
     /// Some of its rules need a group that cannot be had: it goes on without them.
     cut: bool,
-    /// It comes after a step that is cut.
-    after_cut: bool,
 }
 
 impl<'a> Queue<'a> {
@@ -45,6 +44,7 @@ impl<'a> Queue<'a> {
             ready: BTreeSet::new(),
             state: vec![State::default(); total],
             refused_groups: BTreeSet::new(),
+            skipped: 0,
         };
         for (index, step) in plan.steps.iter().enumerate() {
             queue.missing[index] = step.waits_for.len();
@@ -88,15 +88,15 @@ impl<'a> Queue<'a> {
         self.ready.pop_first().map(|(_, index)| index)
     }
 
-    /// A step as it is to be made: without the rules that need a group which cannot be had. `None` when nothing is left
-    /// of it.
-    pub(super) fn step(&self, index: usize) -> Option<Step> {
+    /// A step as it is to be made, without the rules that need a group which cannot be had; and these.
+    pub(super) fn step(&self, index: usize) -> (Option<Step>, Option<StepOp>) {
         let step = self.plan.steps[index].clone();
-        if self.state[index].cut {
-            let op = self.part(&step.op, false)?;
-            return Some(Step { op, ..step });
+        if !self.state[index].cut {
+            return (Some(step), None);
         }
-        Some(step)
+        let left_out = self.part(&step.op, true);
+        let made = self.part(&step.op, false).map(|op| Step { op, ..step });
+        (made, left_out)
     }
 
     /// What is not in force, and will not be by this plan.
@@ -144,22 +144,25 @@ impl<'a> Queue<'a> {
         actions.iter().flat_map(Action::server_groups).any(is_refused)
     }
 
-    /// Notes that a step is in force. After rules that had to be left out nothing is removed: what they were to replace
-    /// stays. Whether it is in force as a whole.
+    /// Notes that a step is in force, as far as it can be. Whether that is all of it.
     pub(super) fn finish(&mut self, index: usize) -> bool {
-        let State { cut, after_cut, .. } = self.state[index];
-        self.state[index].finished = !cut;
+        let whole = !self.state[index].cut;
+        self.state[index].finished = whole;
         for later in std::mem::take(&mut self.behind[index]) {
-            if !(cut || after_cut) {
-                self.release(later);
-            } else if self.plan.steps[later].op.is_removal() {
-                self.lose(later, false);
-            } else {
-                self.state[later].after_cut = true;
-                self.release(later);
-            }
+            self.release(later);
         }
-        !cut
+        whole
+    }
+
+    /// Notes a step that nothing is to be done for, since what it removes has to stay.
+    pub(super) fn skip(&mut self, index: usize) {
+        self.finish(index);
+        self.skipped += 1;
+    }
+
+    /// Steps that were skipped.
+    pub(super) fn skipped(&self) -> usize {
+        self.skipped
     }
 
     /// Notes a failure: what builds on the step is lost with it, what only came after it goes on. When the API refuses a

@@ -177,8 +177,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             }
             StepOp::UpdateRules { rules, .. } => {
                 let rule = rules.first()?;
-                let named = rule.name.as_deref().and_then(|name| self.names.rule(name));
-                let wanted = named.or_else(|| self.names.rule_of_id(&rule.id));
+                let wanted = self.names.updated(rule);
                 let what = wanted.map_or_else(
                     || rule.id.clone(),
                     |rule| {
@@ -197,6 +196,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             rule: name,
             description,
             origins: wanted.map(|rule| rule.origins.clone()).unwrap_or_default(),
+            is_change: matches!(op, StepOp::UpdateRules { .. }),
             code: error.code().unwrap_or_default().to_owned(),
             message: for_people(error),
         })

@@ -20,6 +20,22 @@ pub(crate) fn covers(wide: &Rule, narrow: &Rule) -> bool {
             .all(|w| narrow.conditions.iter().any(|n| implies(n, w)))
 }
 
+/// Whether a rule is there to answer all that another one answers, for a host that both name. Whoever has to do without
+/// the new one keeps the old one for it; a rule for every host is nobody's successor.
+///
+/// `true` is a proof; regular expressions, headers and cookies have to be equal.
+pub fn succeeds(new: &Rule, old: &Rule) -> bool {
+    let hosts = |rule: &Rule| -> Vec<String> {
+        let values = rule.conditions.iter().flat_map(|condition| match condition {
+            Condition::Host { values } => values.as_slice(),
+            _ => &[],
+        });
+        values.map(|host| host.to_ascii_lowercase()).collect()
+    };
+    let (new_hosts, old_hosts) = (hosts(new), hosts(old));
+    covers(new, old) && old_hosts.iter().any(|host| new_hosts.contains(host))
+}
+
 /// Whether all that satisfies `narrow` satisfies `wide`: conditions of one kind, each value inside one of the other's.
 fn implies(narrow: &Condition, wide: &Condition) -> bool {
     let all_inside = |narrow: &[String], wide: &[String], inside: fn(&str, &str) -> bool| {
@@ -195,6 +211,28 @@ mod tests {
         let narrow = rule(vec![Condition::host(["a.com"]), Condition::path(["/x", "/y/*"])]);
         assert!(covers(&wide, &narrow) && !covers(&narrow, &wide));
         assert!(covers(&rule(vec![]), &narrow));
+    }
+
+    #[test]
+    fn a_rule_succeeds_those_on_its_hosts_that_it_covers() {
+        let on = |hosts: &[&str], path: &str| {
+            rule(vec![
+                Condition::host(hosts.iter().copied()),
+                Condition::path([path]),
+            ])
+        };
+        let new = on(&["a.com", "b.com"], "/*");
+        assert!(succeeds(&new, &on(&["A.com"], "/x")));
+        assert!(!succeeds(&new, &on(&["a.com", "c.com"], "/x")), "not for c.com");
+        assert!(
+            !succeeds(&on(&["a.com"], "/x"), &on(&["a.com"], "/*")),
+            "only a part"
+        );
+        assert!(!succeeds(
+            &rule(vec![Condition::path(["/*"])]),
+            &on(&["a.com"], "/x")
+        ));
+        assert!(!succeeds(&on(&["*.com"], "/*"), &on(&["a.com"], "/x")));
     }
 
     #[test]
