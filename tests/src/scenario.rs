@@ -173,6 +173,18 @@ impl Scenario {
     /// # Errors
     /// What an API refuses.
     pub async fn prepare(self, stack: &mut Stack, certificates: &Certificates) -> Result<()> {
+        self.objects(stack, certificates).await?;
+        if self == Self::Adopt {
+            prefill::open_source_gateway(stack, "", prefill::Servers::Addresses).await?;
+        }
+        Ok(())
+    }
+
+    /// The objects that are there before the change.
+    ///
+    /// # Errors
+    /// What an API refuses.
+    pub async fn objects(self, stack: &mut Stack, certificates: &Certificates) -> Result<()> {
         stack.application("cart", &["10.0.1.1"]).await?;
         stack.application("shop", &["10.0.2.1", "10.0.2.2"]).await?;
         stack.application("blog", &["10.0.3.1"]).await?;
@@ -208,11 +220,7 @@ impl Scenario {
                 canary(10),
             ));
         }
-        stack.apply_values(&objects).await?;
-        if self == Self::Adopt {
-            prefill::open_source_gateway(stack, "").await?;
-        }
-        Ok(())
+        stack.apply_values(&objects).await
     }
 
     /// The change.

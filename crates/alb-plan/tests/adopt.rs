@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use alb_model::{
     Action, CertificateRef, Condition, Gateway, Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup,
-    ServerGroupRef, Severity,
+    ServerGroupRef, ServerGroupType, Severity,
 };
 use alb_plan::{
     Observed, ObservedListener, ObservedLoadBalancer, ObservedRule, ObservedServerGroup, Options, Ownership,
@@ -276,6 +276,58 @@ fn taking_over_makes_nothing_again_and_each_step_leaves_every_request_where_it_w
     }
     let kept: Vec<&String> = observed.server_groups.keys().collect();
     assert_eq!(kept, ["sgp-a", "sgp-b"], "one group for each Service");
+    assert!(plan(&observed, &wanted, &options()).is_empty());
+}
+
+/// Groups of type Instance cannot become ours, for the type is fixed at creation: rules and default action move over to
+/// new groups that have their servers, and then the old ones go. Nothing else is made again.
+#[test]
+fn rules_move_from_groups_of_instances_to_ours_which_are_filled_before() {
+    let (mut observed, mut wanted) = foreign_made_twice();
+    for group in observed.server_groups.values_mut() {
+        group.attributes.server_type = ServerGroupType::Instance;
+    }
+    for group in wanted.server_groups.values_mut() {
+        group.server_type = ServerGroupType::Ip;
+    }
+    let made = plan(&observed, &wanted, &options());
+    assert_eq!(made.diagnostics, []);
+    let (before, rules) = (services(&observed), observed.rule_count());
+    let mut ids = made.ids.clone();
+    let mut cloud = Cloud::default();
+    for step in &made.steps {
+        assert!(
+            matches!(
+                &step.op,
+                StepOp::CreateServerGroup { .. }
+                    | StepOp::Servers { .. }
+                    | StepOp::UpdateRules { .. }
+                    | StepOp::UpdateListener { .. }
+                    | StepOp::DeleteServerGroup { .. }
+            ),
+            "{}",
+            step.describe()
+        );
+        assert!(step.hitless);
+        let response = cloud.answer(step, &ids);
+        ids.learn(step, &response);
+        observed.apply(step, &response, &ids);
+        assert_eq!(services(&observed), before, "{}", step.describe());
+        assert_eq!(observed.rule_count(), rules, "{}", step.describe());
+        for listener in &observed.listeners {
+            let actions = listener.rules.iter().flat_map(|r| &r.rule.actions);
+            let groups = actions.flat_map(Action::server_groups);
+            for group in groups.chain([&listener.attributes.default_group]) {
+                let ServerGroupRef::Id(id) = group else {
+                    panic!("{group}")
+                };
+                let servers = observed.server_groups[id].server_count;
+                assert!(servers > Some(0), "{id} is empty after {}", step.describe());
+            }
+        }
+    }
+    let types = observed.server_groups.values().map(|g| g.attributes.server_type);
+    assert_eq!(types.collect::<Vec<_>>(), [ServerGroupType::Ip; 2]);
     assert!(plan(&observed, &wanted, &options()).is_empty());
 }
 
