@@ -50,7 +50,7 @@ impl<'a> LeftOut<'a> {
         }
         match &mut step.op {
             StepOp::DeleteRules { listener, ids } => {
-                ids.retain(|id| !self.keeps(listener, id, observed));
+                ids.retain(|id| !self.keeps(*listener, id, observed));
                 (!ids.is_empty()).then_some(step)
             }
             StepOp::DeleteServerGroup { id, .. } if is_used(id, observed) => None,
@@ -58,13 +58,13 @@ impl<'a> LeftOut<'a> {
         }
     }
 
-    fn keeps(&self, listener: &ListenerKey, id: &str, observed: &Observed) -> bool {
-        let there = observed.listeners.iter().filter(|l| l.key() == *listener);
+    fn keeps(&self, listener: ListenerKey, id: &str, observed: &Observed) -> bool {
+        let there = observed.listeners.iter().filter(|l| l.key() == listener);
         there
             .flat_map(|l| &l.rules)
             .filter(|rule| rule.id() == id)
             .any(|old| {
-                let mut left_out = self.rules.iter().filter(|(on, _)| on == listener);
+                let mut left_out = self.rules.iter().filter(|(on, _)| *on == listener);
                 left_out.any(|(_, new)| succeeds(new, &old.rule))
             })
     }
