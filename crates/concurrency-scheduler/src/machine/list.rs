@@ -31,6 +31,8 @@ impl List {
         self.front == NIL
     }
 
+    #[inline]
+
     pub(crate) fn push_back<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.insert_before(lanes, ix, NIL);
     }
@@ -48,6 +50,8 @@ impl List {
         }
         self.insert_before(lanes, ix, at);
     }
+
+    #[inline]
 
     fn insert_before<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix, next: Ix) {
         let prev = if next == NIL {
@@ -67,6 +71,8 @@ impl List {
             next => lanes[next as usize].prev = ix,
         }
     }
+
+    #[inline]
 
     pub(crate) fn remove<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         let lane = &mut lanes[ix as usize];
