@@ -143,7 +143,6 @@ impl Bucket {
     }
 
     #[inline]
-
     fn check(&mut self, now: Timestamp) -> Result<(), Timestamp> {
         if self
             .adaptive

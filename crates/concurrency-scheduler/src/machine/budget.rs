@@ -40,7 +40,6 @@ impl Budget {
     }
 
     #[inline]
-
     fn refill(&mut self, now: Timestamp) {
         if self.level == self.capacity {
             self.updated = now;
@@ -65,7 +64,6 @@ impl Budget {
     }
 
     #[inline]
-
     pub(crate) fn earn(&mut self, now: Timestamp) {
         self.refill(now);
         self.level = (self.level + self.per_success).min(self.capacity);

@@ -170,7 +170,6 @@ impl Class {
     }
 
     #[inline]
-
     pub(crate) fn order(&self, now: Timestamp) -> Order {
         Order {
             policy: self.config.policy,

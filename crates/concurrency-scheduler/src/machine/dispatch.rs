@@ -119,7 +119,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     fn lacks(&mut self, now: Timestamp, lane_ix: Ix) -> Lacks {
         let lane = &self.lanes[lane_ix as usize];
         let class = &mut self.classes[lane.class as usize];
@@ -268,7 +267,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     pub(super) fn leave_queue(&mut self, entry_ix: Ix) {
         let entry = &self.entries[entry_ix as usize];
         let (older, newer) = (entry.older, entry.newer);
@@ -305,7 +303,7 @@ mod tests {
     fn g4_more_keys_than_the_caches_hold_start_in_order_each_once() {
         const KEYS: u64 = 100_000;
         let class = ClassConfig {
-            queue_limit: u32::MAX,
+            queue_limit: 1_000_000,
             ..ClassConfig::unlimited_rate(3)
         };
         let mut machine = Machine::new(vec![("lb".into(), class)], 0).unwrap();

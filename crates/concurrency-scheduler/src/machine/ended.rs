@@ -103,7 +103,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     fn classify(&mut self, now: Timestamp, lane_ix: Ix, ended: &Ended, stop: Option<Stop>) -> Verdict {
         let lane = &self.lanes[lane_ix as usize];
         let class = &mut self.classes[lane.class as usize];
@@ -337,7 +336,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     pub(super) fn remove_lane(&mut self, lane_ix: Ix) {
         self.forfeit(lane_ix);
         let Self { lanes, classes, .. } = self;

@@ -76,13 +76,11 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     pub(super) fn tag(&self, key: &K) -> Tag {
         Tag::of(self.hasher.hash_one(key))
     }
 
     #[inline]
-
     pub(super) fn find_lane(&self, class: u16, tag: Tag, key: &K) -> Option<Ix> {
         self.classes[class as usize]
             .table
@@ -90,7 +88,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     fn new_lane(&mut self, class: u16, tag: Tag, key: K) -> Ix {
         let ix = self.lanes.insert(Lane::new(key, tag, class)) as Ix;
         self.classes[class as usize].table.insert(tag, ix);
@@ -98,7 +95,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     fn append(&mut self, now: Timestamp, lane_ix: Ix, mut entry: Entry<J, W>) {
         self.generation = self.generation.wrapping_add(1);
         entry.generation = self.generation;
@@ -199,7 +195,6 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     #[inline]
-
     pub(super) fn list_key(&self, lane_ix: Ix) -> ListKey {
         let lane = &self.lanes[lane_ix as usize];
         let backlog = match self.classes[lane.class as usize].config.policy {

@@ -32,7 +32,6 @@ impl List {
     }
 
     #[inline]
-
     pub(crate) fn push_back<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.insert_before(lanes, ix, NIL);
     }
@@ -52,7 +51,6 @@ impl List {
     }
 
     #[inline]
-
     fn insert_before<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix, next: Ix) {
         let prev = if next == NIL {
             self.back
@@ -73,7 +71,6 @@ impl List {
     }
 
     #[inline]
-
     pub(crate) fn remove<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         let lane = &mut lanes[ix as usize];
         let (prev, next) = (lane.prev, lane.next);

@@ -66,7 +66,6 @@ impl Ring {
     }
 
     #[inline]
-
     pub(crate) fn push_back<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.len += 1;
         let key = lanes[ix as usize].list;
@@ -80,7 +79,6 @@ impl Ring {
     }
 
     #[inline]
-
     pub(crate) fn remove<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.len -= 1;
         let key = lanes[ix as usize].list;
@@ -96,7 +94,6 @@ impl Ring {
     }
 
     #[inline]
-
     fn list(&mut self, key: ListKey) -> &mut List {
         let at = self
             .lists

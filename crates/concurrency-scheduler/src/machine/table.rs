@@ -85,7 +85,6 @@ impl Table {
     }
 
     #[inline]
-
     fn place(&mut self, slot: u64) {
         let mask = self.slots.len() - 1;
         let mut at = home(slot, mask);
