@@ -478,6 +478,50 @@ fn canaries_that_cannot_join_are_told_and_harm_nobody() {
 }
 
 #[test]
+fn of_two_canaries_that_the_same_selects_the_older_is_served_and_the_other_told() {
+    let canary = ("canary", "true");
+    let mut world = World::new();
+    world.certified().ingress("base", &[], &["h.com prefix /p a"]);
+    let by = |value| {
+        [
+            canary,
+            ("canary-by-header", "X-Env"),
+            ("canary-by-header-value", value),
+        ]
+    };
+    world.ingress("c1", &by("beta"), &["h.com prefix /p b"]);
+    let again = [
+        canary,
+        ("canary-by-header", "x-env"),
+        ("canary-by-header-value", "beta"),
+    ];
+    world.ingress("c2", &again, &["h.com prefix /p c"]);
+    world.ingress("c3", &by("gamma"), &["h.com prefix /p d"]);
+    for name in ["c4", "c5"] {
+        world.ingress(
+            name,
+            &[canary, ("canary-by-cookie", "who")],
+            &["h.com prefix /p d"],
+        );
+    }
+    let translated = world.translate();
+    let ask = |name: &str, value: &str| translated.get_with("http://h.com/p", &[(name, value)]);
+    assert_eq!(ask("x-env", "beta"), "b");
+    assert_eq!(ask("x-env", "gamma"), "d");
+    assert_eq!(ask("cookie", "who=always"), "d");
+    assert_eq!(ask("cookie", "who=never"), "a");
+    assert_eq!(
+        translated.codes(),
+        [
+            "CanaryIgnored c2 spec.rules[0].http.paths[0]",
+            "CanaryIgnored c5 spec.rules[0].http.paths[0]"
+        ]
+    );
+    // The path itself, three canaries, `never` of the cookie, and the 404.
+    assert_eq!(translated.rules((80, Http)).len(), 6);
+}
+
+#[test]
 fn names_of_server_groups_start_with_a_letter() {
     let mut world = World::new();
     world.certified().service("1st", "web").apply(

@@ -148,7 +148,6 @@ impl<'a> Assembly<'a> {
         canaries: Vec<Candidate<'a>>,
         listener: &Listener,
     ) -> Vec<RankedRule<'a>> {
-        let mut rules = Vec::new();
         let weighted: Vec<(Claim<'a>, u16)> = canaries
             .iter()
             .filter_map(|(claim, by)| match by {
@@ -156,14 +155,11 @@ impl<'a> Assembly<'a> {
                 _ => None,
             })
             .collect();
-        let mut by_match = |rank: u8, claim: &Claim<'a>, actions: &[Action], condition: Condition| {
-            let mut rule = Rule::clone(&base.rule.rule);
-            rule.conditions.push(condition);
-            rule.actions = actions.to_vec();
-            add_origin(&mut rule, origin(claim));
-            let mut ranked = ranked_rule(base, Arc::new(rule));
-            ranked.key.canary = rank;
-            rules.push(ranked);
+        let mut matching = Matching {
+            base,
+            rules: Vec::new(),
+            owners: Vec::new(),
+            shadowed: Vec::new(),
         };
         let cookies = canaries
             .iter()
@@ -178,26 +174,39 @@ impl<'a> Assembly<'a> {
                     key: name.into(),
                     values: smallvec![value.into()],
                 };
-                by_match(
-                    0,
-                    claim,
-                    &claim.rule.rule.actions,
-                    on(value.as_deref().unwrap_or("always")),
-                );
+                matching.add(0, claim, on(value.as_deref().unwrap_or("always")));
                 let others = cookie.is_some() || canaries.len() > 1;
                 if value.is_none() && others {
-                    by_match(0, base, &base.rule.rule.actions, on("never"));
+                    matching.add(0, base, on("never"));
                 }
             }
             if let Some(name) = cookie {
                 let on = |value: &str| Condition::Cookie {
                     values: vec![KeyValue::new(name, value)],
                 };
-                by_match(1, claim, &claim.rule.rule.actions, on("always"));
+                matching.add(1, claim, on("always"));
                 if !weighted.is_empty() || cookies > 1 {
-                    by_match(1, base, &base.rule.rule.actions, on("never"));
+                    matching.add(1, base, on("never"));
                 }
             }
+        }
+        let Matching {
+            mut rules,
+            owners,
+            shadowed,
+            ..
+        } = matching;
+        for (claim, owner) in shadowed {
+            let message = format!(
+                "what selects this canary selects that of the older {} already, {}; change one of the two",
+                owner.object, owner.field
+            );
+            self.report(
+                Code::CanaryIgnored,
+                &claim.ingress.object,
+                &claim.rule.field,
+                message,
+            );
         }
         let mut rule = Rule::clone(&base.rule.rule);
         let joined = self.weights(base, &weighted, &mut rule);
@@ -210,8 +219,8 @@ impl<'a> Assembly<'a> {
         }
         for claim in canaries
             .iter()
-            .filter(|(_, by)| matches!(by, CanaryBy::Match { .. }))
-            .map(|(c, _)| c)
+            .map(|(claim, _)| claim)
+            .filter(|claim| owners.iter().any(|(_, owner)| owner.at == claim.at))
             .chain(&joined)
         {
             self.mark(claim, |served| {
@@ -333,6 +342,54 @@ impl<'a> Assembly<'a> {
             is_response: false,
             rule: Arc::new(rule),
         }
+    }
+}
+
+/// The rules of canaries by header and cookie on one path.
+struct Matching<'c, 'a> {
+    base: &'c Claim<'a>,
+    rules: Vec<RankedRule<'a>>,
+    /// What selects them, and who answers then.
+    owners: Vec<(Condition, Claim<'a>)>,
+    /// Those that an older one leaves nothing to, and that one.
+    shadowed: Vec<(Claim<'a>, Origin)>,
+}
+
+impl<'a> Matching<'_, 'a> {
+    /// The requests of the path that meet a condition get the answer of a claim, unless somebody older has them.
+    fn add(&mut self, rank: u8, claim: &Claim<'a>, condition: Condition) {
+        let taken = self
+            .owners
+            .iter()
+            .find(|(other, _)| selects_the_same(other, &condition));
+        if let Some((_, owner)) = taken {
+            if ![owner.at, self.base.at].contains(&claim.at) {
+                self.shadowed.push((*claim, origin(owner)));
+            }
+            return;
+        }
+        let mut rule = Rule::clone(&self.base.rule.rule);
+        rule.conditions.push(condition.clone());
+        rule.actions.clone_from(&claim.rule.rule.actions);
+        add_origin(&mut rule, origin(claim));
+        let mut ranked = ranked_rule(self.base, Arc::new(rule));
+        ranked.key.canary = rank;
+        self.rules.push(ranked);
+        self.owners.push((condition, *claim));
+    }
+}
+
+/// Names of headers are the same in any letter case.
+fn selects_the_same(a: &Condition, b: &Condition) -> bool {
+    match (a, b) {
+        (
+            Condition::Header { key, values },
+            Condition::Header {
+                key: other,
+                values: others,
+            },
+        ) => key.eq_ignore_ascii_case(other) && values == others,
+        (a, b) => a == b,
     }
 }
 
