@@ -6,6 +6,7 @@
 pub mod course;
 pub mod prefill;
 pub mod probe;
+pub mod refusals;
 pub mod scenario;
 pub mod snapshot;
 pub mod traffic;

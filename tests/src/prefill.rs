@@ -110,6 +110,49 @@ pub async fn load_balancer(client: &Client, name: &str, tags: Vec<alb::Tag>) -> 
     Ok(id)
 }
 
+/// What a server group's servers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Servers {
+    /// Addresses, in a group of type `Ip`.
+    Addresses,
+    /// In a group of type `Instance`: the first an ECS instance, which [`Servers::instance`] names, all others network
+    /// interfaces with their addresses.
+    Instances,
+}
+
+impl Servers {
+    fn group_type(self) -> &'static str {
+        match self {
+            Self::Addresses => "Ip",
+            Self::Instances => "Instance",
+        }
+    }
+
+    /// Id of the ECS instance of an address.
+    pub fn instance(address: &str) -> String {
+        format!("i-{}", address.replace('.', "-"))
+    }
+
+    fn server(self, index: usize, address: &str) -> alb::BackendServer {
+        let (server_type, id, ip) = match (self, index) {
+            (Self::Addresses, _) => ("Ip", address.to_owned(), Some(address.to_owned())),
+            (Self::Instances, 0) => ("Ecs", Self::instance(address), None),
+            (Self::Instances, _) => {
+                let id = format!("eni-{}", address.replace('.', "-"));
+                ("Eni", id, Some(address.to_owned()))
+            }
+        };
+        alb::BackendServer {
+            server_id: id,
+            server_ip: ip,
+            server_type: server_type.into(),
+            port: Some(8080),
+            weight: Some(100),
+            ..Default::default()
+        }
+    }
+}
+
 /// A server group with servers by address, port 8080.
 ///
 /// # Errors
@@ -120,10 +163,20 @@ pub async fn server_group(
     tags: Vec<alb::Tag>,
     servers: &[&str],
 ) -> Result<String> {
+    server_group_of(client, name, tags, Servers::Addresses, servers).await
+}
+
+async fn server_group_of(
+    client: &Client,
+    name: &str,
+    tags: Vec<alb::Tag>,
+    kind: Servers,
+    servers: &[&str],
+) -> Result<String> {
     let made = client
         .send(&alb::CreateServerGroup {
             server_group_name: name.into(),
-            server_group_type: Some("Ip".into()),
+            server_group_type: Some(kind.group_type().into()),
             protocol: Some("HTTP".into()),
             scheduler: Some("Wrr".into()),
             vpc_id: Some("vpc-sim".into()),
@@ -138,18 +191,13 @@ pub async fn server_group(
     settled(client, made.job_id).await?;
     let group = made.server_group_id;
     if !servers.is_empty() {
-        let server = |ip: &&str| alb::BackendServer {
-            server_id: (*ip).to_owned(),
-            server_ip: Some((*ip).to_owned()),
-            server_type: "Ip".into(),
-            port: Some(8080),
-            weight: Some(100),
-            ..Default::default()
-        };
+        let servers = servers.iter().enumerate();
         let added = client
             .send(&alb::AddServersToServerGroup {
                 server_group_id: group.clone(),
-                servers: servers.iter().map(server).collect(),
+                servers: servers
+                    .map(|(index, address)| kind.server(index, address))
+                    .collect(),
                 ..Default::default()
             })
             .await?;
@@ -223,7 +271,7 @@ pub async fn change<O: Operation>(
 ///
 /// # Errors
 /// What the API refuses.
-pub async fn open_source_gateway(stack: &Stack, name_suffix: &str) -> Result<String> {
+pub async fn open_source_gateway(stack: &Stack, name_suffix: &str, kind: Servers) -> Result<String> {
     let client = stack::alb_client(&stack.sim)?;
     let name = stack.name.as_str();
     let owner = || {
@@ -244,14 +292,14 @@ pub async fn open_source_gateway(stack: &Stack, name_suffix: &str) -> Result<Str
             tag("ingress.k8s.alibaba/service_port", "80"),
             tag("ingress.k8s.alibaba/ingress_name", ingress),
         ]);
-        server_group(&client, &format!("{name}-{service}-80"), tags, servers).await
+        server_group_of(&client, &format!("{name}-{service}-80"), tags, kind, servers).await
     };
     let cart = group("shop", "cart", 1, &["10.0.1.1"]).await?;
     let shop = group("shop", "shop", 2, &["10.0.2.1", "10.0.2.2"]).await?;
     let blog = group("blog", "blog", 3, &["10.0.3.1"]).await?;
     let mut empty = owner();
     empty.push(tag("ingress.k8s.alibaba/resource", &format!("{:064x}", 4)));
-    let empty = server_group(&client, "k8s-default-fake-0", empty, &[]).await?;
+    let empty = server_group_of(&client, "k8s-default-fake-0", empty, kind, &[]).await?;
     let http = listener(&client, &lb, 80, "ingress-auto-listener-80", &empty).await?;
     let all = vec![
         rule(1, "rule-80-1", "blog.example.com", &["/*"], &blog),

@@ -57,6 +57,19 @@ pub fn fingerprint(der: &[u8]) -> String {
     format!("cert-{:08x}", hasher.finish() as u32)
 }
 
+/// A wrong answer.
+#[derive(Clone, Debug)]
+pub struct Wrong {
+    /// The request; empty for what is wrong with the prober itself.
+    pub url: &'static str,
+    /// What it got.
+    pub answer: String,
+    /// Whether it had got a new answer before.
+    pub turned: bool,
+    /// What it should have got.
+    pub expected: String,
+}
+
 /// Asks all the time; see [`Prober::stop`].
 #[derive(Debug)]
 pub struct Prober {
@@ -69,7 +82,7 @@ struct Seen {
     requests: usize,
     /// Probes whose first new answer has come.
     turned: Vec<bool>,
-    wrong: Vec<String>,
+    wrong: Vec<Wrong>,
     last: Vec<String>,
 }
 
@@ -110,11 +123,16 @@ impl Prober {
     }
 
     /// Stops asking. Gives the number of requests and what was wrong.
-    pub async fn stop(self) -> (usize, Vec<String>) {
+    pub async fn stop(self) -> (usize, Vec<Wrong>) {
         self.task.abort();
         // It ends with the abort; a panic in it is a finding.
         let panicked = match self.task.await {
-            Err(error) if error.is_panic() => vec![format!("the prober panicked: {error}")],
+            Err(error) if error.is_panic() => vec![Wrong {
+                url: "",
+                answer: format!("the prober panicked: {error}"),
+                turned: false,
+                expected: String::new(),
+            }],
             _ => Vec::new(),
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,16 +146,19 @@ fn judge(seen: &Mutex<Seen>, index: usize, probe: &Probe, answer: String) {
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     seen.requests += 1;
     let (is_old, is_new) = (probe.old.contains(&answer), probe.new.contains(&answer));
-    if is_new && !is_old {
-        seen.turned[index] = true;
-    } else if !is_new && !is_old {
-        let expected = format!("{:?} or {:?}", probe.old, probe.new);
-        seen.wrong
-            .push(format!("{} got {answer:?}, expected {expected}", probe.url));
-    } else if !is_new && seen.turned[index] {
-        seen.wrong
-            .push(format!("{} got the old answer {answer:?} again", probe.url));
-    }
+    let turned = seen.turned[index];
+    let expected = match (is_old, is_new) {
+        (false, false) => Some(format!("{:?} or {:?}", probe.old, probe.new)),
+        (true, false) if turned => Some(format!("no old answer again, but {:?}", probe.new)),
+        _ => None,
+    };
+    seen.turned[index] |= is_new && !is_old;
+    seen.wrong.extend(expected.map(|expected| Wrong {
+        url: probe.url,
+        answer: answer.clone(),
+        turned,
+        expected,
+    }));
     seen.last[index] = answer;
 }
 

@@ -146,6 +146,23 @@ impl Scenario {
         Self::DeleteAll,
     ];
 
+    /// Those that `SCENARIOS` names, separated by commas, such as `SCENARIOS=Adopt,DeleteAll`; all of them by default.
+    ///
+    /// # Panics
+    /// On a name that no scenario has.
+    pub fn chosen() -> Vec<Self> {
+        let Ok(names) = std::env::var("SCENARIOS") else {
+            return Self::ALL.to_vec();
+        };
+        let named = |name: &str| Self::ALL.into_iter().find(|s| format!("{s:?}") == name);
+        names
+            .split(',')
+            .map(|name| {
+                named(name).unwrap_or_else(|| panic!("no scenario {name:?}; there are {:?}", Self::ALL))
+            })
+            .collect()
+    }
+
     /// Whether the controller runs and has converged before the change; else its start is the change.
     pub fn starts_converged(self) -> bool {
         !matches!(self, Self::CreateAll | Self::Adopt)
@@ -156,6 +173,18 @@ impl Scenario {
     /// # Errors
     /// What an API refuses.
     pub async fn prepare(self, stack: &mut Stack, certificates: &Certificates) -> Result<()> {
+        self.objects(stack, certificates).await?;
+        if self == Self::Adopt {
+            prefill::open_source_gateway(stack, "", prefill::Servers::Addresses).await?;
+        }
+        Ok(())
+    }
+
+    /// The objects that are there before the change.
+    ///
+    /// # Errors
+    /// What an API refuses.
+    pub async fn objects(self, stack: &mut Stack, certificates: &Certificates) -> Result<()> {
         stack.application("cart", &["10.0.1.1"]).await?;
         stack.application("shop", &["10.0.2.1", "10.0.2.2"]).await?;
         stack.application("blog", &["10.0.3.1"]).await?;
@@ -191,11 +220,7 @@ impl Scenario {
                 canary(10),
             ));
         }
-        stack.apply_values(&objects).await?;
-        if self == Self::Adopt {
-            prefill::open_source_gateway(stack, "").await?;
-        }
-        Ok(())
+        stack.apply_values(&objects).await
     }
 
     /// The change.

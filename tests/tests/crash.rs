@@ -70,13 +70,16 @@ async fn undisturbed(scenario: Scenario, certificates: &Certificates, reads: boo
     Ok(Undisturbed { before, after, cuts })
 }
 
-/// One run that is cut. Gives the number of requests sent meanwhile.
+/// Looks at what is under way: how many there are depends on how long it takes, and how many are made together.
+const LOOKS: [&str; 2] = ["ListAsynJobs", "GetLoadBalancerAttribute"];
+
+/// One run that is cut. Gives the number of requests sent meanwhile; `None` for a look that this run did not need.
 async fn cut(
     scenario: Scenario,
     certificates: &Certificates,
     expected: &Undisturbed,
     cut: &Cut,
-) -> Result<usize> {
+) -> Result<Option<usize>> {
     let what = format!(
         "{scenario:?}, cut at {} {} {:?} its effect",
         cut.operation, cut.nth, cut.when
@@ -94,13 +97,27 @@ async fn cut(
     scenario.act(&mut stack, certificates).await?;
     let struck = async {
         let started = Instant::now();
+        let (mut calls, mut since) = (0, Instant::now());
         while !stack.sim.faults().is_empty() {
             ensure!(started.elapsed() < LIMIT, "{what}: there is no such call");
             tokio::time::sleep(Duration::from_millis(1)).await;
+            let now = stack.sim.calls().len();
+            if now != calls {
+                (calls, since) = (now, Instant::now());
+            }
+            let is_over = since.elapsed() > QUIET && snapshot(&stack.sim) == expected.after;
+            if is_over && LOOKS.contains(&cut.operation.as_str()) {
+                return Ok(false);
+            }
         }
-        Ok(())
+        anyhow::Ok(true)
     };
-    struck.await?;
+    if !struck.await? {
+        let (_, wrong) = prober.stop().await;
+        ensure!(wrong.is_empty(), "{what}, not cut: {wrong:#?}");
+        stack.kill_controller();
+        return Ok(None);
+    }
     stack.kill_controller();
     stack.start_controller().await?;
     arrive(&stack, &expected.after, &what).await?;
@@ -108,7 +125,7 @@ async fn cut(
     let (requests, wrong) = prober.stop().await;
     ensure!(wrong.is_empty(), "{what}: {wrong:#?}");
     stack.kill_controller();
-    Ok(requests)
+    Ok(Some(requests))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,16 +138,19 @@ async fn killed_at_any_call_it_arrives_all_the_same_and_nobody_notices() -> Resu
     let certificates = Certificates::new()?;
     let started = Instant::now();
     let mut points = 0;
-    let requests = AtomicUsize::new(0);
-    for scenario in Scenario::ALL {
+    let (requests, spared) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    for scenario in Scenario::chosen() {
         let expected = undisturbed(scenario, &certificates, all).await?;
         println!("{scenario:?}: {} cut points", expected.cuts.len());
         points += expected.cuts.len();
-        let (certificates, expected, requests) = (&certificates, &expected, &requests);
+        let (certificates, expected) = (&certificates, &expected);
+        let (requests, spared) = (&requests, &spared);
         streams::iter(&expected.cuts)
             .map(|point| async move {
-                let sent = cut(scenario, certificates, expected, point).await?;
-                requests.fetch_add(sent, Ordering::Relaxed);
+                match cut(scenario, certificates, expected, point).await? {
+                    Some(sent) => requests.fetch_add(sent, Ordering::Relaxed),
+                    None => spared.fetch_add(1, Ordering::Relaxed),
+                };
                 anyhow::Ok(())
             })
             .buffer_unordered(PARALLEL)
@@ -138,11 +158,16 @@ async fn killed_at_any_call_it_arrives_all_the_same_and_nobody_notices() -> Resu
             .await?;
     }
     println!(
-        "{points} cut points in {} scenarios, {} requests watched, {:?}",
-        Scenario::ALL.len(),
+        "{points} cut points in {} scenarios, {} of them looks that were not needed, {} requests watched, {:?}",
+        Scenario::chosen().len(),
+        spared.load(Ordering::Relaxed),
         requests.load(Ordering::Relaxed),
         started.elapsed()
     );
-    ensure!(points > 80, "only {points} cut points: the scenarios have shrunk");
+    let whole = Scenario::chosen() == Scenario::ALL;
+    ensure!(
+        !whole || points > 80,
+        "only {points} cut points: the scenarios have shrunk"
+    );
     Ok(())
 }

@@ -96,6 +96,65 @@ async fn a_gateway_of_the_open_source_controller_is_taken_over_and_nothing_is_ma
     stack.finish().await
 }
 
+/// The type of a group is fixed at its creation, and ours are of type Ip: rules move over to new groups, once these have
+/// their servers. Load balancer, listener and rules stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_move_from_groups_of_instances_to_groups_of_addresses_and_nobody_notices() -> Result<()> {
+    let certificates = Certificates::new()?;
+    let scenario = Scenario::Adopt;
+    let instances = ["10.0.1.1", "10.0.2.1", "10.0.3.1"]
+        .map(|address| anyhow::Ok((prefill::Servers::instance(address), address.parse()?)));
+    let mut stack = system_with(Config {
+        instances: instances.into_iter().collect::<Result<_>>()?,
+        ..config()
+    })
+    .await?;
+    scenario.objects(&mut stack, &certificates).await?;
+    prefill::open_source_gateway(&stack, "", prefill::Servers::Instances).await?;
+    let was = ids(&stack.sim.state());
+    let probes = scenario.probes(&certificates);
+    let prober = Prober::start(stack.sim.clone(), probes.clone());
+    stack
+        .answers("http://shop.example.com/cart/1", "200 cart")
+        .await?;
+    stack.sim.clear_calls();
+    stack.start_controller().await?;
+    turned(&prober, &probes, "adoption").await?;
+    stack.quiet(QUIET).await?;
+    let (requests, wrong) = prober.stop().await;
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+
+    let writes: Vec<String> = stack.writes().into_iter().map(|call| call.action).collect();
+    println!("{requests} requests watched; calls: {writes:?}");
+    let state = stack.sim.state();
+    let after = ids(&state);
+    for (id, what) in was.iter().filter(|(_, what)| *what != "server group") {
+        ensure!(after.contains_key(id), "{what} {id} was there and is gone");
+    }
+    let groups = state["server_groups"].as_object().context("groups")?;
+    let kinds: Vec<&Value> = groups.values().map(|group| &group["ServerGroupType"]).collect();
+    ensure!(
+        kinds == vec!["Ip"; 4],
+        "three applications, and the empty one: {kinds:?}"
+    );
+    ensure!(
+        !groups.keys().any(|id| was.contains_key(id)),
+        "the groups of instances are gone"
+    );
+    for forbidden in [
+        "CreateLoadBalancer",
+        "CreateListener",
+        "DeleteRules",
+        "DeleteListener",
+    ] {
+        ensure!(
+            !writes.iter().any(|call| call == forbidden),
+            "{forbidden} in {writes:?}"
+        );
+    }
+    stack.finish().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alb_that_is_reused_keeps_what_is_somebody_elses_and_is_released_at_the_end() -> Result<()> {
     let mut stack = system_with(config()).await?;

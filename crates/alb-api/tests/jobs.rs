@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use alb_api::{Error, ErrorClass};
 use serde_json::json;
-use server::{Reply, Server};
+use server::{Reply, Request, Server};
 
 const POLL: Duration = Duration::from_millis(2);
 const LONG: Duration = Duration::from_secs(30);
@@ -130,4 +130,73 @@ async fn a_job_that_does_not_end_is_given_up_at_the_deadline() {
         assert!(error.may_have_taken_effect());
         assert_eq!(error.class(), ErrorClass::Retryable);
     }
+}
+
+/// The ids that a request asks for.
+fn asked(request: &Request) -> Vec<String> {
+    let ids = request
+        .query
+        .iter()
+        .filter(|(name, _)| name.starts_with("JobIds."));
+    ids.map(|(_, id)| id.clone()).collect()
+}
+
+fn succeeded(ids: &[String]) -> Reply {
+    let jobs: Vec<_> = ids
+        .iter()
+        .map(|id| json!({ "Id": id, "Status": "Succeeded" }))
+        .collect();
+    Reply::ok(json!({ "RequestId": "REQ-1", "Jobs": jobs }))
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("job-{n}")).collect()
+}
+
+#[tokio::test]
+async fn those_who_wait_at_the_same_time_ask_together_twenty_at_most() {
+    let server = Server::start(|request| succeeded(&asked(request))).await;
+    let client = server.client();
+    let names = names(50);
+    let waits = names.iter().map(|name| client.wait_job(name, POLL, LONG));
+    let jobs = futures::future::try_join_all(waits).await.unwrap();
+    let ids: Vec<&String> = jobs.iter().map(|job| &job.id).collect();
+    assert_eq!(ids, names.iter().collect::<Vec<_>>(), "to each its own job");
+    let sizes: Vec<usize> = server.requests().iter().map(|r| asked(r).len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 50);
+    assert_eq!(sizes.iter().max(), Some(&20));
+    assert_eq!(sizes.len(), 3, "{sizes:?}");
+}
+
+#[tokio::test]
+async fn an_id_that_is_refused_hurts_only_itself() {
+    let server = Server::start(|request| {
+        let ids = asked(request);
+        if ids.iter().any(|id| id == "job-1") {
+            return Reply::error(400, "IllegalParam.JobIds", "what is job-1?");
+        }
+        succeeded(&ids)
+    })
+    .await;
+    let client = server.client();
+    let names = names(3);
+    let waits = names.iter().map(|name| client.wait_job(name, POLL, LONG));
+    let ended = futures::future::join_all(waits).await;
+    let failed: Vec<bool> = ended.iter().map(Result::is_err).collect();
+    assert_eq!(failed, [false, true, false]);
+    assert!(matches!(&ended[1], Err(Error::JobUnknown { job_id, .. }) if job_id == "job-1"));
+}
+
+#[tokio::test]
+async fn whoever_asks_for_others_and_is_stopped_leaves_them_to_ask_again() {
+    let server = Server::start(|request| succeeded(&asked(request))).await;
+    let client = server.client();
+    let mut first = Box::pin(client.wait_job("job-0", POLL, LONG));
+    assert!(futures::poll!(&mut first).is_pending());
+    let mut second = Box::pin(client.wait_job("job-1", POLL, LONG));
+    assert!(futures::poll!(&mut second).is_pending());
+    drop(first);
+    assert_eq!(second.await.unwrap().id, "job-1");
+    let sent: Vec<Vec<String>> = server.requests().iter().map(asked).collect();
+    assert_eq!(sent, [["job-1"]]);
 }

@@ -25,11 +25,10 @@
 //!         ..Rule::default()
 //!     };
 //!     Gateway {
-//!         server_groups: [(ServerGroupKey("none".into()), ServerGroup::default())].into(),
+//!         server_groups: [(ServerGroupKey("none".into()), ServerGroup::default().into())].into(),
 //!         listeners: vec![Listener {
 //!             default_group: ServerGroupRef::managed("none"),
-//!             rules: paths.iter().map(rule).collect(),
-//!             ..Listener::default()
+//!             ..Listener::default().with_rules(paths.iter().map(rule))
 //!         }],
 //!         ..Gateway::default()
 //!     }
@@ -91,6 +90,7 @@ pub use ownership::{
 };
 pub use plan::{Plan, RuleBudget, plan, plan_delete};
 pub use request::{Request, Response, Visitor};
+pub use rules::overlap::succeeds;
 pub use servers::{SERVERS_PER_CALL, ServerStep, plan_servers};
 pub use step::{
     Completion, ListenerChanges, ListenerKey, LoadBalancerChanges, RuleUpdate, ServerGroupChanges, Step,

@@ -1,5 +1,6 @@
 //! Faults on request: what goes wrong, at which call, before or after the effect.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub struct Fault {
     /// Name of the operation, such as `CreateRules`; `None` is any operation.
     #[serde(default)]
     pub operation: Option<String>,
+    /// A value that some parameter of the call has, such as a path or an id; `None` is any call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub having: Option<String>,
     /// How many matching calls pass first.
     #[serde(default)]
     pub skip: u32,
@@ -101,6 +105,7 @@ impl Fault {
     pub fn new(kind: FaultKind) -> Self {
         Self {
             operation: None,
+            having: None,
             skip: 0,
             times: once(),
             kind,
@@ -152,6 +157,12 @@ impl Fault {
     /// Strikes only this operation.
     pub fn on(mut self, operation: impl Into<String>) -> Self {
         self.operation = Some(operation.into());
+        self
+    }
+
+    /// Strikes only calls of which some parameter has this value.
+    pub fn having(mut self, value: impl Into<String>) -> Self {
+        self.having = Some(value.into());
         self
     }
 
@@ -230,13 +241,13 @@ impl Faults {
     }
 
     /// What strikes a call of `operation`; counts it. Of several endings the one that was set first wins.
-    pub(crate) fn strike(&self, operation: &str) -> Strike {
+    pub(crate) fn strike(&self, operation: &str, params: &BTreeMap<String, String>) -> Strike {
         let mut strike = Strike::default();
         self.lock().retain_mut(|fault| {
-            if fault
-                .operation
-                .as_deref()
-                .is_some_and(|wanted| wanted != operation)
+            let is_other = |wanted: &str| wanted != operation;
+            let has_not = |value: &str| !params.values().any(|given| given == value);
+            if fault.operation.as_deref().is_some_and(is_other)
+                || fault.having.as_deref().is_some_and(has_not)
             {
                 return true;
             }
@@ -306,6 +317,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_fault_may_want_a_value_that_a_parameter_has() {
+        let faults = Faults::default();
+        faults.inject(Fault::disconnect().having("/cart"));
+        let params = |path: &str| BTreeMap::from([("Rules.1.Path".to_owned(), path.to_owned())]);
+        assert!(!faults.strike("CreateRules", &params("/carts")).any);
+        assert!(faults.strike("CreateRules", &params("/cart")).any);
+        assert!(faults.list().is_empty());
+    }
+
+    #[test]
     fn a_fault_strikes_the_calls_it_names_and_then_is_gone() {
         let faults = Faults::default();
         faults.inject(
@@ -321,7 +342,7 @@ mod tests {
             "CreateRules",
             "CreateRules",
         ]
-        .map(|operation| faults.strike(operation).before.is_some())
+        .map(|operation| faults.strike(operation, &BTreeMap::new()).before.is_some())
         .to_vec();
         assert_eq!(struck, [false, false, true, true, false]);
         assert!(faults.list().is_empty());
@@ -333,11 +354,11 @@ mod tests {
         faults.inject(Fault::delay(Duration::from_millis(5)).forever());
         faults.inject(Fault::lost_response());
         faults.inject(Fault::failed_job("SystemBusy"));
-        let strike = faults.strike("CreateListener");
+        let strike = faults.strike("CreateListener", &BTreeMap::new());
         assert_eq!(strike.latency, Duration::from_millis(5));
         assert_eq!((strike.before, strike.after), (None, Some(Ending::Disconnect)));
         assert_eq!(strike.job.fails.unwrap().0, "SystemBusy");
-        assert_eq!(faults.strike("CreateListener").after, None);
+        assert_eq!(faults.strike("CreateListener", &BTreeMap::new()).after, None);
     }
 
     #[test]

@@ -25,11 +25,9 @@ fn group(annotations: &[(&str, &str)]) -> ServerGroup {
     assert_eq!(translated.codes(), Vec::<String>::new(), "{annotations:?}");
     let groups = &translated.assembled.gateway.server_groups;
     assert_eq!(groups.len(), 2);
-    groups
-        .values()
-        .find(|group| group.service_name.as_deref() == Some("a"))
-        .unwrap()
-        .clone()
+    let mut groups = groups.values();
+    let found = groups.find(|group| group.service_name.as_deref() == Some("a"));
+    ServerGroup::clone(found.unwrap())
 }
 
 fn actions(annotations: &[(&str, &str)]) -> Vec<Action> {
@@ -119,7 +117,7 @@ fn server_group_annotations_set_up_the_group() {
     );
     assert_eq!(
         group(&[("healthcheck-enabled", "true")]).health_check,
-        Some(HealthCheck::default())
+        Some(Box::new(HealthCheck::default()))
     );
     let check = group(&[
         ("healthcheck-enabled", "true"),
@@ -136,7 +134,7 @@ fn server_group_annotations_set_up_the_group() {
     ]);
     assert_eq!(
         check.health_check,
-        Some(HealthCheck {
+        Some(Box::new(HealthCheck {
             protocol: HealthCheckProtocol::Https,
             path: "/ok".into(),
             host: None,
@@ -148,7 +146,7 @@ fn server_group_annotations_set_up_the_group() {
             healthy_threshold: 4,
             unhealthy_threshold: 6,
             connect_port: 81,
-        })
+        }))
     );
     let grpc = group(&[
         ("healthcheck-enabled", "true"),
@@ -356,7 +354,7 @@ fn response_rules_edit_headers_of_answers() {
     let last = translated.rules((80, Http)).last().unwrap();
     assert_eq!(last.direction, alb_model::Direction::Response);
     assert!(last.conditions.contains(&Condition::ResponseStatusCode {
-        values: vec!["200".into()]
+        values: vec!["200".into()].into()
     }));
     assert_eq!(translated.get("http://h.com/"), "a");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
+use super::looks::Looks;
 use super::{Client, HttpsTransport, Inner, Transport};
 use crate::credentials::{CredentialsProvider, DefaultCredentials};
 use crate::{Error, Product};
@@ -145,6 +146,7 @@ impl ClientBuilder {
                 timeout: self.timeout,
                 user_agent: self.user_agent,
                 max_pages: self.max_pages,
+                looks: Looks::default(),
             }),
         })
     }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Client;
-use crate::alb::{Job, ListAsynJobs};
-use crate::{Error, ErrorClass, JobFailure};
+use super::looks::Look;
+use crate::alb::Job;
+use crate::{Error, JobFailure};
 
 impl Client {
-    /// Waits until a job has ended: asks every `poll`, for `deadline` at most.
+    /// Waits until a job has ended: asks every `poll`, for `deadline` at most. Those who wait at the same time ask
+    /// together, in one call for up to 20 jobs.
     ///
     /// A job that is not listed yet counts as running: jobs become visible some time after they were submitted.
     /// Passing trouble while asking is waited out. Errors: [`Error::JobFailed`] with the job's code classified like any
@@ -19,25 +21,18 @@ impl Client {
         let mut status = "not visible".to_owned();
         loop {
             let mut pause = poll;
-            match self.job(job_id).await {
-                Ok(Some((job, request_id))) => match job.status.as_str() {
-                    "Succeeded" => return Ok(job),
-                    "Failed" => return Err(failed(job, request_id)),
+            let look = self.look(job_id).await.map_err(|source| Error::JobUnknown {
+                job_id: job_id.to_owned(),
+                source: Box::new(source),
+            })?;
+            match look {
+                Look::Found(job, request_id) => match job.status.as_str() {
+                    "Succeeded" => return Ok(*job),
+                    "Failed" => return Err(failed(*job, request_id)),
                     _ => status = job.status,
                 },
-                Ok(None) => {}
-                Err(error) => match error.class() {
-                    ErrorClass::Throttled { retry_after } => {
-                        pause = pause.max(retry_after.unwrap_or_default());
-                    }
-                    class if class.is_transient() => {}
-                    _ => {
-                        return Err(Error::JobUnknown {
-                            job_id: job_id.to_owned(),
-                            source: Box::new(error),
-                        });
-                    }
-                },
+                Look::NotListed => {}
+                Look::Failed(retry_after) => pause = pause.max(retry_after.unwrap_or_default()),
             }
             let waited = started.elapsed();
             if waited >= deadline {
@@ -49,21 +44,6 @@ impl Client {
             }
             tokio::time::sleep(pause.min(deadline.saturating_sub(waited))).await;
         }
-    }
-
-    /// The job with the id of the request that reported it; `None` while it is not visible.
-    async fn job(&self, job_id: &str) -> Result<Option<(Job, String)>, Error> {
-        let request = ListAsynJobs {
-            job_ids: vec![job_id.to_owned()],
-            ..Default::default()
-        };
-        let response = self.send(&request).await?;
-        let request_id = response.request_id;
-        Ok(response
-            .jobs
-            .into_iter()
-            .find(|job| job.id == job_id)
-            .map(|job| (job, request_id)))
     }
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod builder;
 mod endpoint;
 mod job;
+mod looks;
 mod pages;
 mod transport;
 
@@ -43,6 +44,7 @@ struct Inner {
     timeout: Duration,
     user_agent: String,
     max_pages: usize,
+    looks: looks::Looks,
 }
 
 impl fmt::Debug for Client {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use alb_api::{Error, ErrorClass};
-use alb_model::{ObjectRef, Origin};
+use alb_model::{ObjectRef, Origins};
 use alb_plan::Unresolved;
 
 use super::SourceError;
@@ -17,7 +17,9 @@ pub struct Refusal {
     /// What it is: its conditions and actions, or its id.
     pub description: String,
     /// Where it comes from.
-    pub origins: Vec<Origin>,
+    pub origins: Origins,
+    /// Whether a rule was there before, which stays as it was.
+    pub is_change: bool,
     /// The API's code, such as `IllegalParam.Values`.
     pub code: String,
     /// The API's words.
@@ -26,7 +28,18 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ALB refuses rule {}: {}", self.description, self.message)
+        let meanwhile = if self.is_change {
+            "the rule stays as it was"
+        } else {
+            "its requests are answered by the next rule that matches them"
+        };
+        let Self {
+            description, message, ..
+        } = self;
+        write!(
+            f,
+            "ALB refuses rule {description}: {message}; until it is taken, {meanwhile}"
+        )
     }
 }
 

@@ -13,14 +13,17 @@ mod call;
 mod certificate;
 mod error;
 mod execute;
+mod kept;
+mod names;
+mod queue;
 mod servers;
 mod step;
 mod zones;
 
 pub use certificate::{CertificateSource, Pem, SourceError};
 pub use error::{ExecError, Refusal, Unfinished};
-pub(crate) use execute::uses;
 pub use execute::{Execution, PARALLEL_STEPS, Pace, Progress, execute, execute_with};
+pub(crate) use names::uses;
 pub use servers::{execute_servers, observe_servers};
 
 /// Reads everything that belongs to a gateway; see [`alb_plan::observe::gateway`].

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::call::{Failed, Sent, call};
 use super::error::for_people;
-use super::execute::RuleNames;
+use super::names::RuleNames;
 use super::servers::change_servers;
 use super::{CertificateSource, ExecError, Refusal};
 
@@ -69,8 +69,7 @@ pub(super) struct Runner<'a, S> {
 }
 
 impl<S: CertificateSource> Runner<'_, S> {
-    pub(super) async fn run(&self, step: &Step, ids: &Resolved) -> Outcome {
-        let mut step = step.clone();
+    pub(super) async fn run(&self, mut step: Step, ids: &Resolved) -> Outcome {
         if let Err(error) = self.name_zones(&mut step.op).await {
             return error.into();
         }
@@ -178,8 +177,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             }
             StepOp::UpdateRules { rules, .. } => {
                 let rule = rules.first()?;
-                let named = rule.name.as_deref().and_then(|name| self.names.rule(name));
-                let wanted = named.or_else(|| self.names.rule_of_id(&rule.id));
+                let wanted = self.names.updated(rule);
                 let what = wanted.map_or_else(
                     || rule.id.clone(),
                     |rule| {
@@ -198,6 +196,7 @@ impl<S: CertificateSource> Runner<'_, S> {
             rule: name,
             description,
             origins: wanted.map(|rule| rule.origins.clone()).unwrap_or_default(),
+            is_change: matches!(op, StepOp::UpdateRules { .. }),
             code: error.code().unwrap_or_default().to_owned(),
             message: for_people(error),
         })
@@ -348,6 +347,17 @@ fn is_refused(step: &Step, failed: &Failed) -> bool {
             ErrorClass::Quota => rules && !is_rule_quota(&failed.error),
             _ => false,
         }
+}
+
+/// Whether the API refuses what a step makes, now and when it is asked again, and not whoever asks.
+pub(super) fn refuses_for_good(error: &ExecError) -> bool {
+    match error {
+        ExecError::Step { source, .. } => match source.class() {
+            ErrorClass::Permanent => !refuses_caller(source),
+            class => class == ErrorClass::Quota,
+        },
+        _ => false,
+    }
 }
 
 /// Whether it is not the request that is wrong but who makes it.

@@ -259,7 +259,7 @@ impl<'a> Context<'a> {
         let missing: Vec<&str> = wanted
             .tags
             .iter()
-            .filter(|(key, value)| there.get(*key) != Some(value))
+            .filter(|(key, value)| there.get(key) != Some(value))
             .map(|(key, _)| key.as_str())
             .collect();
         if missing.is_empty() {

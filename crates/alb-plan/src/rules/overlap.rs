@@ -1,6 +1,6 @@
 //! Whether two rules can match the same request. `false` is a proof; `true` means only that none was found.
 
-use alb_model::{Condition, Rule, WildcardPattern};
+use alb_model::{Condition, Rule, Text, WildcardPattern};
 
 /// Whether some request may match both rules.
 pub(crate) fn may_overlap(a: &Rule, b: &Rule) -> bool {
@@ -20,9 +20,25 @@ pub(crate) fn covers(wide: &Rule, narrow: &Rule) -> bool {
             .all(|w| narrow.conditions.iter().any(|n| implies(n, w)))
 }
 
+/// Whether a rule is there to answer all that another one answers, for a host that both name. Whoever has to do without
+/// the new one keeps the old one for it; a rule for every host is nobody's successor.
+///
+/// `true` is a proof; regular expressions, headers and cookies have to be equal.
+pub fn succeeds(new: &Rule, old: &Rule) -> bool {
+    let hosts = |rule: &Rule| -> Vec<String> {
+        let values = rule.conditions.iter().flat_map(|condition| match condition {
+            Condition::Host { values } => values.as_slice(),
+            _ => &[],
+        });
+        values.map(|host| host.to_ascii_lowercase()).collect()
+    };
+    let (new_hosts, old_hosts) = (hosts(new), hosts(old));
+    covers(new, old) && old_hosts.iter().any(|host| new_hosts.contains(host))
+}
+
 /// Whether all that satisfies `narrow` satisfies `wide`: conditions of one kind, each value inside one of the other's.
 fn implies(narrow: &Condition, wide: &Condition) -> bool {
-    let all_inside = |narrow: &[String], wide: &[String], inside: fn(&str, &str) -> bool| {
+    let all_inside = |narrow: &[Text], wide: &[Text], inside: fn(&str, &str) -> bool| {
         narrow.iter().all(|n| wide.iter().any(|w| inside(n, w)))
     };
     match (narrow, wide) {
@@ -64,7 +80,7 @@ fn disjoint(a: &Condition, b: &Condition) -> bool {
     }
 }
 
-fn none_intersect(x: &[String], y: &[String], intersect: impl Fn(&str, &str) -> bool) -> bool {
+fn none_intersect(x: &[Text], y: &[Text], intersect: impl Fn(&str, &str) -> bool) -> bool {
     !x.iter().any(|p| y.iter().any(|q| intersect(p, q)))
 }
 
@@ -198,6 +214,28 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_succeeds_those_on_its_hosts_that_it_covers() {
+        let on = |hosts: &[&str], path: &str| {
+            rule(vec![
+                Condition::host(hosts.iter().copied()),
+                Condition::path([path]),
+            ])
+        };
+        let new = on(&["a.com", "b.com"], "/*");
+        assert!(succeeds(&new, &on(&["A.com"], "/x")));
+        assert!(!succeeds(&new, &on(&["a.com", "c.com"], "/x")), "not for c.com");
+        assert!(
+            !succeeds(&on(&["a.com"], "/x"), &on(&["a.com"], "/*")),
+            "only a part"
+        );
+        assert!(!succeeds(
+            &rule(vec![Condition::path(["/*"])]),
+            &on(&["a.com"], "/x")
+        ));
+        assert!(!succeeds(&on(&["*.com"], "/*"), &on(&["a.com"], "/x")));
+    }
+
+    #[test]
     fn one_excluding_pair_of_conditions_keeps_rules_apart() {
         let a = rule(vec![Condition::host(["a.com"]), Condition::path(["/x"])]);
         let b = rule(vec![Condition::host(["a.com"]), Condition::path(["/y"])]);
@@ -208,7 +246,7 @@ mod tests {
         let header = |value: &str| {
             rule(vec![Condition::Header {
                 key: "k".into(),
-                values: vec![value.into()],
+                values: vec![value.into()].into(),
             }])
         };
         assert!(

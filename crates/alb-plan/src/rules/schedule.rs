@@ -51,7 +51,7 @@ pub(crate) fn schedule(
         let (changes, runs) = cheapest(&u.changes, spare, batch);
         spare -= count(&changes, Kind::Create).saturating_sub(count(&u.changes, Kind::Create));
         for run in runs {
-            for chunk in run.changes.chunks(batch.size(run.kind)) {
+            for chunk in rest_first(&run.changes, batch.size(run.kind)) {
                 calls.push(Call {
                     unit,
                     kind: run.kind,
@@ -62,6 +62,15 @@ pub(crate) fn schedule(
         }
     }
     (calls, false)
+}
+
+/// The parts of a run, each of one call. The one that is not full is the first: calls are made as the groups of their
+/// rules become ready, and a short last call would leave the one before it to wait for all groups, and then wait for that.
+fn rest_first<T>(all: &[T], size: usize) -> impl Iterator<Item = &[T]> {
+    let (rest, full) = all.split_at(all.len() % size.max(1));
+    std::iter::once(rest)
+        .filter(|rest| !rest.is_empty())
+        .chain(full.chunks(size.max(1)))
 }
 
 /// Scheduling at the quota for tables far beyond any: in the order that is always allowed, old rules from the bottom

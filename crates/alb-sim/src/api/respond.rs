@@ -131,7 +131,7 @@ async fn answer(shared: &Shared, incoming: &Incoming, record: &mut CallRecord) -
         Timestamp::now(),
     )?;
 
-    let strike = shared.faults.strike(&record.action);
+    let strike = shared.faults.strike(&record.action, &record.params);
     record.fault = strike.any;
     if let Some(ending) = strike.before.clone() {
         tokio::time::sleep(strike.latency).await;

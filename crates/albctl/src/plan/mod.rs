@@ -73,7 +73,7 @@ impl Planning {
             let ages = section
                 .compiled
                 .iter()
-                .map(|ingress| (ingress.object.clone(), ingress.created_s));
+                .map(|ingress| (ObjectRef::clone(&ingress.object), ingress.created_s));
             ages.collect()
         });
         Options {

@@ -3,7 +3,7 @@
 
 use alb_model::{
     Action, Condition, Cors, FixedResponse, HeaderValueType, InsertHeader, KeyValue, Redirect, RedirectCode,
-    RemoveHeader, Rewrite, ServerGroupRef, TrafficLimit, TrafficMirror,
+    RemoveHeader, Rewrite, ServerGroupRef, Texts, TrafficLimit, TrafficMirror,
 };
 use serde_json::{Map, Value};
 
@@ -171,11 +171,11 @@ impl<'a> Object<'a> {
         objects.collect()
     }
 
-    fn texts(&self, key: &str) -> Parsed<Vec<String>> {
+    fn texts(&self, key: &str) -> Parsed<Texts> {
         let items = self.list(key)?.into_iter().enumerate();
         let texts = items.map(|(index, item)| match item {
-            Value::String(text) => Ok(text.clone()),
-            Value::Number(number) => Ok(number.to_string()),
+            Value::String(text) => Ok(text.into()),
+            Value::Number(number) => Ok(number.to_string().into()),
             _ => Err(format!(".{key}[{index}] is no text")),
         });
         texts.collect()
@@ -220,7 +220,7 @@ fn condition(block: &Object<'_>) -> Parsed<Condition> {
         Some("Path") => Condition::path(within(block, "pathConfig", |c| c.texts("values"))?),
         Some("Header") => within(block, "headerConfig", |c| {
             Ok(Condition::Header {
-                key: c.required("key")?,
+                key: c.required("key")?.into(),
                 values: c.texts("values")?,
             })
         })?,
@@ -230,7 +230,7 @@ fn condition(block: &Object<'_>) -> Parsed<Condition> {
         Some("Method") => {
             let values = within(block, "methodConfig", |c| c.texts("values"))?;
             Condition::Method {
-                values: values.iter().map(|v| v.to_ascii_uppercase()).collect(),
+                values: values.iter().map(|v| v.to_ascii_uppercase().into()).collect(),
             }
         }
         Some("Cookie") => Condition::Cookie {
@@ -241,7 +241,7 @@ fn condition(block: &Object<'_>) -> Parsed<Condition> {
         },
         Some("ResponseHeader") => within(block, "responseHeaderConfig", |c| {
             Ok(Condition::ResponseHeader {
-                key: c.required("key")?,
+                key: c.required("key")?.into(),
                 values: c.texts("values")?,
             })
         })?,
@@ -276,16 +276,16 @@ fn action(block: &Object<'_>) -> Parsed<ActionSpec> {
             };
             return within(block, name, |c| forward(&c));
         }
-        Some("Redirect") => Action::Redirect(within(block, "RedirectConfig", |c| redirect(&c))?),
+        Some("Redirect") => Action::Redirect(Box::new(within(block, "RedirectConfig", |c| redirect(&c))?)),
         Some("FixedResponse") => Action::FixedResponse(within(block, "FixedResponseConfig", |c| fixed(&c))?),
-        Some("Rewrite") => Action::Rewrite(within(block, "RewriteConfig", |c| {
+        Some("Rewrite") => Action::Rewrite(Box::new(within(block, "RewriteConfig", |c| {
             let default = Rewrite::default();
             Ok(Rewrite {
                 host: c.text("host")?.unwrap_or(default.host),
                 path: c.text("path")?.unwrap_or(default.path),
                 query: c.text("query")?.unwrap_or(default.query),
             })
-        })?),
+        })?)),
         Some("InsertHeader") => Action::InsertHeader(within(block, "InsertHeaderConfig", |c| insert(&c))?),
         Some("RemoveHeader") => Action::RemoveHeader(RemoveHeader {
             key: within(block, "RemoveHeaderConfig", |c| c.required("key"))?,
@@ -302,7 +302,7 @@ fn action(block: &Object<'_>) -> Parsed<ActionSpec> {
             })
         })?),
         Some("TrafficMirror") => Action::TrafficMirror(within(block, "TrafficMirrorConfig", |c| mirror(&c))?),
-        Some("Cors") => Action::Cors(within(block, "CorsConfig", |c| cors(&c))?),
+        Some("Cors") => Action::Cors(Box::new(within(block, "CorsConfig", |c| cors(&c))?)),
         _ => return Err(format!(".type is {type_:?}; write one of {}", TYPES.join(", "))),
     }))
 }
@@ -421,7 +421,9 @@ fn cors(config: &Object<'_>) -> Parsed<Cors> {
     let list = |key| match config.get(key) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(text.split(',').map(|item| item.trim().to_owned()).collect()),
-        Some(_) => config.texts(key),
+        Some(_) => config
+            .texts(key)
+            .map(|texts| texts.into_iter().map(String::from).collect()),
     };
     let credentials = config.text("allowCredentials").or_else(|_| {
         config

@@ -1,5 +1,7 @@
 //! Hosts and paths of `spec.rules`.
 
+use std::borrow::Cow;
+
 use crate::Settings;
 use crate::annotations::Rewriting;
 use crate::fragment::{HostMatch, PathMatch};
@@ -9,34 +11,46 @@ pub(super) fn parse_host(host: &str, settings: &Settings) -> Result<HostMatch, S
     if host.is_empty() {
         return Ok(HostMatch::Any);
     }
-    let lower = host.to_ascii_lowercase();
+    let lower = if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(host.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(host)
+    };
     let (name, wildcard) = match lower.strip_prefix("*.") {
         Some(rest) => (rest, true),
-        None => (lower.as_str(), false),
+        None => (&*lower, false),
     };
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if !name.split('.').all(is_label) {
+    if !is_dns_name(name) {
         return Err(format!(
             "{host:?} is no DNS name; write one such as app.example.com, or *.example.com with a wildcard for the first \
              label"
         ));
     }
     if wildcard {
-        return Ok(HostMatch::Wildcard(name.to_owned()));
+        return Ok(HostMatch::Wildcard(name.into()));
     }
     if !name.contains('.') && !settings.hosts_without_dot {
         return Err(format!(
             "{host:?} has no dot, and ALB accepts none such; write a full domain name"
         ));
     }
-    Ok(HostMatch::Exact(lower))
+    Ok(HostMatch::Exact(name.into()))
+}
+
+/// Whether all labels are of 1 to 63 lower-case letters, digits and inner hyphens.
+fn is_dns_name(name: &str) -> bool {
+    let mut label = 0;
+    let mut last = b'.';
+    for byte in name.bytes().chain([b'.']) {
+        match byte {
+            b'.' if (1..=63).contains(&label) && last != b'-' => label = 0,
+            b'-' if label > 0 => label += 1,
+            b'a'..=b'z' | b'0'..=b'9' => label += 1,
+            _ => return false,
+        }
+        last = byte;
+    }
+    true
 }
 
 /// Reads `path` and `pathType`. An error says which of the two is wrong.
@@ -68,7 +82,7 @@ fn parse_path_of(text: &str, type_: &str, rewriting: &Rewriting) -> Result<PathM
         }
     };
     let literal = |path: &str| {
-        if !path.contains(['*', '?']) {
+        if !path.bytes().any(|b| matches!(b, b'*' | b'?')) {
             return Ok(());
         }
         Err(format!(
@@ -79,21 +93,52 @@ fn parse_path_of(text: &str, type_: &str, rewriting: &Rewriting) -> Result<PathM
         "Exact" => {
             absolute(text)?;
             literal(text)?;
-            Ok(PathMatch::Exact(text.to_owned()))
+            Ok(PathMatch::Exact(text.into()))
         }
         "Prefix" if rewriting.is_regex(text) => {
             absolute(text.trim_start_matches('^'))?;
-            Ok(PathMatch::Regex(text.to_owned()))
+            Ok(PathMatch::Regex(text.into()))
         }
         "Prefix" => {
             absolute(if text.is_empty() { "/" } else { text })?;
             literal(text)?;
-            Ok(PathMatch::Prefix(text.trim_end_matches('/').to_owned()))
+            Ok(PathMatch::Prefix(text.trim_end_matches('/').into()))
         }
         _ if text.is_empty() => Ok(PathMatch::ROOT),
         _ => match text.strip_prefix("~*") {
-            Some(expression) => Ok(PathMatch::Regex(expression.to_owned())),
-            None => Ok(PathMatch::Pattern(text.to_owned())),
+            Some(expression) => Ok(PathMatch::Regex(expression.into())),
+            None => Ok(PathMatch::Pattern(text.into())),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dns_names() {
+        let long = "a".repeat(63);
+        for name in ["a", "a.b", "a-b.c9", "9.8", &long, &format!("{long}.{long}")] {
+            assert!(is_dns_name(name), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "-a",
+            "a-",
+            "a-.b",
+            "a.-b",
+            "A",
+            "a_b",
+            "*.a",
+            "ä",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_dns_name(name), "{name}");
+        }
     }
 }

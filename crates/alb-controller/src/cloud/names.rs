@@ -1,0 +1,84 @@
+//! Rules by name, and the objects behind them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alb_model::{Action, Gateway, ObjectRef, Rule, ServerGroupKey, ServerGroupRef};
+use alb_plan::{Observed, RuleIdentity, RuleUpdate, StepOp};
+
+/// The wanted rules by the names they have in the cloud.
+pub(super) struct RuleNames<'a> {
+    by_name: BTreeMap<String, &'a Rule>,
+    /// Names of the rules that are there, by id.
+    by_id: BTreeMap<String, String>,
+}
+
+impl<'a> RuleNames<'a> {
+    pub(super) fn new(desired: &'a Gateway, observed: &Observed) -> Self {
+        let wanted = desired.listeners.iter().flat_map(|l| &l.rules);
+        let there = observed.listeners.iter().flat_map(|l| &l.rules);
+        Self {
+            by_name: wanted
+                .map(|rule| (RuleIdentity::of(rule).rule_name(), &**rule))
+                .collect(),
+            by_id: there
+                .map(|rule| (rule.id().to_owned(), rule.rule.name.clone()))
+                .collect(),
+        }
+    }
+
+    /// The wanted rule of a name.
+    pub(super) fn rule(&self, name: &str) -> Option<&'a Rule> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The wanted rule that a rule in the cloud is.
+    pub(super) fn rule_of_id(&self, id: &str) -> Option<&'a Rule> {
+        self.rule(self.by_id.get(id)?)
+    }
+
+    /// The wanted rule that an update leads to.
+    pub(super) fn updated(&self, update: &RuleUpdate) -> Option<&'a Rule> {
+        let named = update.name.as_deref().and_then(|name| self.rule(name));
+        named.or_else(|| self.rule_of_id(&update.id))
+    }
+
+    /// The objects whose rules a step makes, changes, or needs.
+    pub(super) fn objects(&self, op: &StepOp) -> BTreeSet<ObjectRef> {
+        let mut objects = BTreeSet::new();
+        let mut add = |rule: &Rule| objects.extend(rule.origins.iter().map(|o| ObjectRef::clone(&o.object)));
+        match op {
+            StepOp::CreateRules { rules, .. } => {
+                rules.iter().filter_map(|r| self.rule(&r.name)).for_each(add);
+            }
+            StepOp::UpdateRules { rules, .. } => {
+                rules.iter().filter_map(|u| self.updated(u)).for_each(add);
+            }
+            StepOp::CreateServerGroup { key, .. }
+            | StepOp::Servers {
+                group: ServerGroupRef::Managed(key),
+                ..
+            } => self.users(key).for_each(&mut add),
+            _ => {}
+        }
+        objects
+    }
+
+    /// Rules that send requests to a group.
+    fn users(&self, key: &ServerGroupKey) -> impl Iterator<Item = &'a Rule> {
+        let key = key.clone();
+        self.by_name
+            .values()
+            .copied()
+            .filter(move |rule| uses(rule, &key))
+    }
+}
+
+/// Whether a rule sends requests to a group.
+pub(crate) fn uses(rule: &Rule, key: &ServerGroupKey) -> bool {
+    let is = |group: &ServerGroupRef| matches!(group, ServerGroupRef::Managed(used) if used == key);
+    rule.actions.iter().any(|action| match action {
+        Action::Forward(forward) => forward.targets.iter().any(|target| is(&target.group)),
+        Action::TrafficMirror(mirror) => mirror.groups.iter().any(is),
+        _ => false,
+    })
+}

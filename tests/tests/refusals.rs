@@ -1,0 +1,123 @@
+//! One rule is refused for good, or the group that it needs: that costs its own requests only, they go where the finding
+//! says, and when the trouble is over they get their own answer.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::time::Duration;
+
+use alb_sim::Fault;
+use anyhow::{Result, ensure};
+use e2e::course::{config, system_with, turned};
+use e2e::probe::{NOBODY, Probe, Prober};
+use e2e::{LIMIT, Stack};
+use examples::stack;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
+
+/// Two Ingresses on one host, the one with the longer path stands above the other; and one on a host of its own.
+async fn shop() -> Result<Stack> {
+    let mut stack = system_with(config()).await?;
+    stack.options().resync_interval = 1;
+    stack.apply_gateway().await?;
+    for (app, address) in [("cart", "10.0.1.1"), ("shop", "10.0.2.1"), ("blog", "10.0.3.1")] {
+        stack.application(app, &[address]).await?;
+    }
+    stack
+        .ingress("cart", "shop.example.com", &[("/cart", "cart")])
+        .await?;
+    stack
+        .ingress("shop", "shop.example.com", &[("/", "shop")])
+        .await?;
+    stack
+        .ingress("blog", "blog.example.com", &[("/", "blog")])
+        .await?;
+    Ok(stack)
+}
+
+/// The note of an Event about an Ingress.
+async fn told(stack: &Stack, ingress: &str, reason: &str) -> Result<Option<String>> {
+    let events = Api::<Event>::all(stack.kube.clone())
+        .list(&ListParams::default())
+        .await?;
+    Ok(events.items.into_iter().find_map(|event| {
+        let about = event.regarding?;
+        let is_it = about.kind.as_deref() == Some("Ingress") && about.name.as_deref() == Some(ingress);
+        (is_it && event.reason.as_deref() == Some(reason)).then_some(event.note.unwrap_or_default())
+    }))
+}
+
+/// Waits for the Event about the cart's Ingress, looks at all answers, takes the trouble away, and looks again.
+async fn hurts_only_the_cart(stack: Stack, reason: &str, words: &str) -> Result<()> {
+    let note = stack::until("an Event on the Ingress", LIMIT, || told(&stack, "cart", reason)).await?;
+    ensure!(note.contains(words), "{note}");
+    // Nobody asks for one answer before, and for another one after: this is what there is until the trouble is over.
+    let probes = vec![
+        Probe::new("http://shop.example.com/cart/1", "200 shop", "200 cart"),
+        Probe::new("http://shop.example.com/", "200 shop", "200 shop"),
+        Probe::new("http://blog.example.com/", "200 blog", "200 blog"),
+        Probe::new("http://other.example.com/", "404", "404"),
+    ];
+    stack.answers("http://shop.example.com/", "200 shop").await?;
+    stack.answers("http://blog.example.com/", "200 blog").await?;
+    stack.answers("http://other.example.com/", "404").await?;
+    stack
+        .answers("http://shop.example.com/cart/1", "200 shop")
+        .await?;
+    for other in ["shop", "blog"] {
+        ensure!(
+            told(&stack, other, reason).await?.is_none(),
+            "{other} is not hurt"
+        );
+    }
+    let prober = Prober::start(stack.sim.clone(), probes.clone());
+    stack.sim.clear_faults();
+    turned(&prober, &probes, "the trouble is over").await?;
+    let (_, wrong) = prober.stop().await;
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    stack.quiet(Duration::from_millis(200)).await?;
+    stack.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_rule_leaves_its_requests_to_the_next_one_and_says_so() -> Result<()> {
+    let mut stack = shop().await?;
+    // The API refuses the path of one rule: each call that has it.
+    stack.sim.inject(
+        Fault::error(400, "IllegalParam.Values")
+            .on("CreateRules")
+            .having("/cart")
+            .forever(),
+    );
+    let probes = [Probe::new(
+        "http://blog.example.com/",
+        &format!("{NOBODY} | 503"),
+        "200 blog",
+    )];
+    let prober = Prober::start(stack.sim.clone(), probes.to_vec());
+    stack.start_controller().await?;
+    turned(&prober, &probes, "the others").await?;
+    let (_, wrong) = prober.stop().await;
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    let words = "its requests are answered by the next rule that matches them";
+    hurts_only_the_cart(stack, "RuleRefused", words).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_server_group_costs_the_rules_that_need_it_and_no_others() -> Result<()> {
+    for (operation, value) in [
+        ("CreateServerGroup", "cart"),
+        ("AddServersToServerGroup", "10.0.1.1"),
+    ] {
+        let mut stack = shop().await?;
+        stack.sim.inject(
+            Fault::error(400, "QuotaExceeded.ServerGroupsNum")
+                .on(operation)
+                .having(value)
+                .forever(),
+        );
+        stack.start_controller().await?;
+        hurts_only_the_cart(stack, "QuotaExceeded", operation).await?;
+    }
+    Ok(())
+}
