@@ -205,7 +205,7 @@ async fn undisturbed(scenario: Scenario, certificates: &Certificates) -> Result<
     stack.quiet(QUIET).await?;
     let calls = stack.sim.calls();
     let mut writes: Vec<(String, u32)> = Vec::new();
-    for call in calls.iter().filter(|call| call.is_write()) {
+    for call in calls.iter().filter(|call| call.is_write() && call.is_ok()) {
         match writes.iter_mut().find(|(action, _)| *action == call.action) {
             Some((_, count)) => *count += 1,
             None => writes.push((call.action.clone(), 1)),
