@@ -692,3 +692,38 @@ fn random_walks_always_come_to_rest() {
         }
     }
 }
+
+#[test]
+fn a_held_listener_loses_the_rules_that_nobody_wants_and_nothing_else() {
+    let (mut observed, mut cloud) = made(&shop());
+    let mut wanted = shop();
+    let held = wanted.listeners.pop().unwrap();
+    let options = Options {
+        held: [held.key()].into(),
+        ..options()
+    };
+    assert_eq!(lines(&plan(&observed, &wanted, &options)), Vec::<String>::new());
+
+    let only: Vec<_> = held.rules.iter().take(1).cloned().collect();
+    let options = Options {
+        held_rules: [(held.key(), only)].into(),
+        ..options
+    };
+    let before = observed.listener(held.key()).unwrap().attributes.clone();
+    cloud.converge(&mut observed, &wanted, &options);
+    let found = observed.listener(held.key()).unwrap();
+    assert_eq!(found.attributes, before);
+    let kept: Vec<_> = found.rules.iter().map(|rule| &rule.rule.conditions).collect();
+    assert_eq!(kept, [&held.rules[0].conditions]);
+    assert!(plan(&observed, &wanted, &options).is_empty());
+
+    // One that is not there is not made of rules alone.
+    wanted.listeners.clear();
+    let fresh = plan(&Observed::default(), &wanted, &options);
+    assert!(
+        fresh
+            .steps
+            .iter()
+            .all(|step| !matches!(step.op, StepOp::CreateListener(_)))
+    );
+}

@@ -180,6 +180,7 @@ impl Index {
             gateway: Arc::new(assembled.gateway),
             accepted: assembled.accepted,
             held: assembled.held,
+            held_rules: assembled.held_rules,
             frozen_load_balancer: assembled.frozen_load_balancer,
             frozen_listeners: assembled.frozen_listeners,
             created,

@@ -330,6 +330,7 @@ impl Worker {
             },
             created: wanted.created.clone(),
             held: wanted.held.clone(),
+            held_rules: wanted.held_rules.clone(),
             frozen_load_balancer: wanted.frozen_load_balancer,
             frozen_listeners: wanted.frozen_listeners.clone(),
             former_tags: self.former_tags(name, &wanted.albconfig),

@@ -86,6 +86,9 @@ impl Planning {
             held: wanted
                 .map(|section| section.assembled.held.clone())
                 .unwrap_or_default(),
+            held_rules: wanted
+                .map(|section| section.assembled.held_rules.clone())
+                .unwrap_or_default(),
             frozen_load_balancer: wanted.is_some_and(|section| section.assembled.frozen_load_balancer),
             frozen_listeners: wanted
                 .map(|section| section.assembled.frozen_listeners.clone())

@@ -327,7 +327,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// The last rule of a listener: 404 for what nothing else matches.
-    fn not_found(&self, listener: &Listener) -> RankedRule<'a> {
+    pub(super) fn not_found(&self, listener: &Listener) -> RankedRule<'a> {
         let rule = Rule {
             conditions: vec![Condition::path(["/*"])],
             actions: vec![Action::FixedResponse(FixedResponse::default())],

@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alb_model::{
-    Diagnostic, Field, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
-    Tags, Text, TextBuilder, limits,
+    Diagnostic, Field, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, Rule, ServerGroup,
+    ServerGroupKey, Tags, Text, TextBuilder, limits,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, Reading, validate, without_effect};
 
@@ -43,6 +43,9 @@ pub struct Assembled {
     /// Listeners that the AlbConfig lists but that cannot be built now: HTTPS has no certificate, or it is not known yet
     /// which the account has. They are not in the gateway, and must be neither created nor deleted.
     pub held: BTreeSet<(u16, ListenerProtocol)>,
+    /// The rules of those held listeners that no Ingress asks for: one that is there must not go on serving hosts that
+    /// are gone. All else of it stays as it is.
+    pub held_rules: BTreeMap<(u16, ListenerProtocol), Vec<Arc<Rule>>>,
     /// Objects that were looked up here, whether they exist or not. Those of the first phase are in [`Compiled::reads`].
     pub reads: BTreeSet<ObjectRef>,
     /// Whether hosts are, or would be, served with certificates of the account.
@@ -228,6 +231,7 @@ impl<'a> Assembly<'a> {
     /// Fills one listener with certificates and rules and adds it to the gateway.
     fn listener(&mut self, mut listener: Listener, ingresses: &[&'a Compiled]) {
         let placed = placement::placed(ingresses, listener.key(), self.settings);
+        let is_unclaimed = placed.is_empty();
         let certified = self.certificates(&mut listener, ingresses, placed);
         if !self.unknown_hosts.is_empty() {
             let hosts: Vec<String> = std::mem::take(&mut self.unknown_hosts).into_iter().collect();
@@ -244,6 +248,10 @@ impl<'a> Assembly<'a> {
         }
         if listener.protocol != ListenerProtocol::Http && listener.certificates.is_empty() {
             self.out.held.insert(listener.key());
+            if is_unclaimed {
+                let rules = vec![self.not_found(&listener).rule];
+                self.out.held_rules.insert(listener.key(), rules);
+            }
             // A Secret that does not exist or is bad has been told, and that is all there is to correct.
             let told = |ingress: &&Compiled| ingress.tls.iter().any(|entry| entry.reported);
             let here = |ingress: &&&Compiled| placement::wanted(ingress).contains(&listener.key());
