@@ -20,16 +20,16 @@ pub(super) fn parse_host(host: &str, settings: &Settings) -> Result<HostMatch, S
         Some(rest) => (rest, true),
         None => (&*lower, false),
     };
-    if !is_dns_name(name) {
+    let Some(labels) = labels(name) else {
         return Err(format!(
             "{host:?} is no DNS name; write one such as app.example.com, or *.example.com with a wildcard for the first \
              label"
         ));
-    }
+    };
     if wildcard {
         return Ok(HostMatch::Wildcard(name.into()));
     }
-    if !name.contains('.') && !settings.hosts_without_dot {
+    if labels == 1 && !settings.hosts_without_dot {
         return Err(format!(
             "{host:?} has no dot, and ALB accepts none such; write a full domain name"
         ));
@@ -37,20 +37,26 @@ pub(super) fn parse_host(host: &str, settings: &Settings) -> Result<HostMatch, S
     Ok(HostMatch::Exact(name.into()))
 }
 
-/// Whether all labels are of 1 to 63 lower-case letters, digits and inner hyphens.
-fn is_dns_name(name: &str) -> bool {
-    let mut label = 0;
-    let mut last = b'.';
-    for byte in name.bytes().chain([b'.']) {
+/// The number of labels of a DNS name, each of 1 to 63 lower-case letters, digits and inner hyphens; `None` for anything
+/// else. A plain loop: each rule has a host, and iterators over labels took a twentieth of the time of compilation.
+fn labels(name: &str) -> Option<usize> {
+    let (mut labels, mut length, mut last) = (1, 0, b'.');
+    for &byte in name.as_bytes() {
         match byte {
-            b'.' if (1..=63).contains(&label) && last != b'-' => label = 0,
-            b'-' if label > 0 => label += 1,
-            b'a'..=b'z' | b'0'..=b'9' => label += 1,
-            _ => return false,
+            b'a'..=b'z' | b'0'..=b'9' => length += 1,
+            b'-' if length > 0 => length += 1,
+            b'.' if length > 0 && last != b'-' => {
+                labels += 1;
+                length = 0;
+            }
+            _ => return None,
+        }
+        if length > 63 {
+            return None;
         }
         last = byte;
     }
-    true
+    (length > 0 && last != b'-').then_some(labels)
 }
 
 /// Reads `path` and `pathType`. An error says which of the two is wrong.
@@ -120,7 +126,7 @@ mod tests {
     fn dns_names() {
         let long = "a".repeat(63);
         for name in ["a", "a.b", "a-b.c9", "9.8", &long, &format!("{long}.{long}")] {
-            assert!(is_dns_name(name), "{name}");
+            assert_eq!(labels(name), Some(name.split('.').count()), "{name}");
         }
         for name in [
             "",
@@ -138,7 +144,7 @@ mod tests {
             "ä",
             &"a".repeat(64),
         ] {
-            assert!(!is_dns_name(name), "{name}");
+            assert_eq!(labels(name), None, "{name}");
         }
     }
 }
