@@ -36,7 +36,7 @@ pub fn rule(host: &str, path: &str, n: usize) -> Rule {
     Rule {
         conditions: vec![Condition::host([host]), Condition::path([path, "/also/*"])],
         actions: vec![Action::Forward(Forward {
-            targets: vec![target(n, 100), target(n + 1, 0)],
+            targets: vec![target(n, 100), target(n + 1, 0)].into(),
             sticky_timeout_s: None,
         })],
         ..Rule::default()

@@ -223,7 +223,7 @@ fn scenarios() -> Vec<(&'static str, Wish, Wish)> {
                 for listener in &mut g.listeners {
                     Arc::make_mut(&mut listener.rules[1]).actions =
                         vec![Action::Forward(alb_model::Forward {
-                            targets: vec![target("shop", 90), target("cart", 10)],
+                            targets: vec![target("shop", 90), target("cart", 10)].into(),
                             sticky_timeout_s: None,
                         })];
                 }

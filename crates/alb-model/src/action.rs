@@ -1,6 +1,7 @@
 //! Actions of a forwarding rule.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::ServerGroupRef;
 use crate::gateway::api_enum;
@@ -68,7 +69,7 @@ impl Action {
     /// A forward of everything to one group.
     pub fn forward_to(group: ServerGroupRef) -> Self {
         Self::Forward(Forward {
-            targets: vec![Target { group, weight: 100 }],
+            targets: [Target { group, weight: 100 }].into(),
             sticky_timeout_s: None,
         })
     }
@@ -79,10 +80,13 @@ impl Action {
 #[serde(default)]
 pub struct Forward {
     /// 1–5 groups.
-    pub targets: Vec<Target>,
+    pub targets: Targets,
     /// Keep a client on the group it got first, for this many seconds (1–86400); `None` is off.
     pub sticky_timeout_s: Option<u32>,
 }
+
+/// The targets of a forward; most have one.
+pub type Targets = SmallVec<[Target; 1]>;
 
 /// A server group with its share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

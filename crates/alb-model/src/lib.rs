@@ -61,7 +61,7 @@ pub mod validate;
 
 pub use action::{
     Action, Cors, FixedResponse, Forward, HeaderValueType, InsertHeader, Redirect, RedirectCode,
-    RemoveHeader, Rewrite, Target, TrafficLimit, TrafficMirror,
+    RemoveHeader, Rewrite, Target, Targets, TrafficLimit, TrafficMirror,
 };
 pub use condition::{Condition, KeyValue, Texts};
 pub use diagnostic::{Diagnostic, ObjectRef, Severity};

@@ -88,7 +88,8 @@ fn common_changes_take_one_call() {
                             group: ServerGroupRef::managed(group),
                             weight: 50,
                         })
-                        .to_vec(),
+                        .to_vec()
+                        .into(),
                     sticky_timeout_s: None,
                 })];
             }),

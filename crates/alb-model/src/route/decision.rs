@@ -61,7 +61,7 @@ pub(super) fn decide<'a>(
             }
             Action::Forward(forward) => {
                 decision.outcome = Outcome::Forward {
-                    targets: forward.targets.clone(),
+                    targets: forward.targets.to_vec(),
                     sticky_timeout_s: forward.sticky_timeout_s,
                     edits,
                 };

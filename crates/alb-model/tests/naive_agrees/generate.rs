@@ -299,10 +299,12 @@ impl Random {
                 content: self.text(VALUES),
             })),
             _ => actions.push(Action::Forward(Forward {
-                targets: self.several(1, 3, |r| Target {
-                    group: r.group(),
-                    weight: r.below(101) as u16,
-                }),
+                targets: self
+                    .several(1, 3, |r| Target {
+                        group: r.group(),
+                        weight: r.below(101) as u16,
+                    })
+                    .into(),
                 sticky_timeout_s: self.percent(10).then_some(60),
             })),
         }

@@ -65,7 +65,7 @@ pub(crate) fn decide(listener: &Listener, request: &Request<'_>) -> Decision {
             }
             Action::Forward(forward) => {
                 decision.outcome = Outcome::Forward {
-                    targets: forward.targets.clone(),
+                    targets: forward.targets.to_vec(),
                     sticky_timeout_s: forward.sticky_timeout_s,
                     edits,
                 };

@@ -391,7 +391,7 @@ fn a_forward_keeps_weights_and_stickiness() {
         },
     ];
     let forward = Forward {
-        targets: targets.clone(),
+        targets: targets.clone().into(),
         sticky_timeout_s: Some(600),
     };
     let decision = decide("/*", vec![Action::Forward(forward)], &request("h", "/"));

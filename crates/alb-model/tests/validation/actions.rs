@@ -167,7 +167,7 @@ fn final_actions() {
     };
     let forward = |targets: Vec<Target>| {
         Action::Forward(Forward {
-            targets,
+            targets: targets.into(),
             sticky_timeout_s: None,
         })
     };
@@ -208,7 +208,7 @@ fn final_actions() {
         ),
         (
             Action::Forward(Forward {
-                targets: vec![target("a", 1)],
+                targets: vec![target("a", 1)].into(),
                 sticky_timeout_s: Some(0),
             }),
             &["StickyTimeoutInvalid actions[0].sticky_timeout_s"],

@@ -145,7 +145,7 @@ fn weighted(chance: &mut Chance) -> Action {
         weight,
     };
     Action::Forward(Forward {
-        targets: vec![target("one", stable), target("two", 100 - stable)],
+        targets: vec![target("one", stable), target("two", 100 - stable)].into(),
         sticky_timeout_s: chance.one_in(4).then_some(60),
     })
 }

@@ -363,7 +363,7 @@ fn read_forward(given: &wire::Forward, path: &str) -> ApiResult<Forward> {
         &limits::FORWARD_STICKY_TIMEOUT_S,
     )?;
     Ok(Forward {
-        targets,
+        targets: targets.into(),
         sticky_timeout_s: timeout.map(|timeout| timeout as u32),
     })
 }

@@ -442,7 +442,7 @@ async fn a_client_stays_on_the_group_it_got_first() {
         catch_all(
             "rule-1",
             [Action::Forward(Forward {
-                targets: vec![target("sgp-a", 50), target("sgp-b", 50)],
+                targets: vec![target("sgp-a", 50), target("sgp-b", 50)].into(),
                 sticky_timeout_s: Some(100),
             })],
         )

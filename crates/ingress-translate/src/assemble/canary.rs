@@ -295,7 +295,7 @@ impl<'a> Assembly<'a> {
                 add_target(&mut all, std::slice::from_ref(&target), target.weight);
             }
             *forward = Forward {
-                targets: all,
+                targets: all.into(),
                 sticky_timeout_s: forward.sticky_timeout_s,
             };
         }

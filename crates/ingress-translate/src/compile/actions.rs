@@ -206,7 +206,7 @@ impl Compiler<'_> {
         }
         let any = resolved.iter().any(|target| target.weight > 0);
         any.then_some(Action::Forward(Forward {
-            targets: resolved,
+            targets: resolved.into(),
             sticky_timeout_s,
         }))
     }
