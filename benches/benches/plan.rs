@@ -1,6 +1,7 @@
 //! Criterion benches of planning: nothing changed, one change, a new gateway, a shuffled table.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use alb_model::Gateway;
 use alb_plan::{Observed, plan};
@@ -22,7 +23,7 @@ fn one_change(c: &mut Criterion) {
         let mut longer = wanted.clone();
         longer.listeners[0]
             .rules
-            .insert(rules / 2, rule("new.example.com", "/new", 0));
+            .insert(rules / 2, rule("new.example.com", "/new", 0).into());
         let mut moved = wanted.clone();
         moved.listeners[0].rules.rotate_left(1);
         let mut two = longer.clone();
@@ -58,7 +59,7 @@ fn whole_tables(c: &mut Criterion) {
     });
     let mut others = wanted.clone();
     for (n, rule) in others.listeners[0].rules.iter_mut().enumerate() {
-        rule.conditions[1] = alb_model::Condition::path([format!("/other-{n}/*")]);
+        Arc::make_mut(rule).conditions[1] = alb_model::Condition::path([format!("/other-{n}/*")]);
     }
     c.bench_function("200 other rules at the quota", |b| {
         b.iter(|| black_box(plan(&observed, &others, &full)));

@@ -293,6 +293,23 @@ async fn equal_secrets_are_uploaded_once_exchanged_under_load_and_removed_when_u
     })
     .await?;
     serves(&stack, "c.example.org", &last).await?;
+
+    // The last one goes, and its Secret too. A listener needs a certificate, so it keeps this one, but not the host.
+    Api::<Ingress>::namespaced(stack.kube.clone(), &one)
+        .delete("c", &DeleteParams::default())
+        .await?;
+    Api::<Secret>::namespaced(stack.kube.clone(), &one)
+        .delete("last", &DeleteParams::default())
+        .await?;
+    stack::until("the last host to be served no more", LIMIT, || async {
+        let answer = served(&stack, "c.example.org").await?;
+        Ok(answer
+            .filter(|(der, status)| *der == last.der && *status == 404)
+            .map(drop))
+    })
+    .await?;
+    stack.quiet(QUIET).await?;
+    assert_eq!(of_controllers(&stack), 1);
     stack.finish().await
 }
 

@@ -4,6 +4,7 @@
 mod positional;
 pub mod workload;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use alb_model::{Gateway, Rule};
@@ -20,7 +21,7 @@ const ROUNDS: u32 = 30;
 pub fn rows(_: &Wanted) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     rows.extend(calls("P1 one rule on top of 100", |rules| {
-        rules.insert(0, rule("new.example.com", "/new", 0));
+        rules.insert(0, rule("new.example.com", "/new", 0).into());
     })?);
     rows.extend(calls("P2 one weight of 100 rules", |rules| {
         shifted(&mut rules[50], 0, 90);
@@ -36,7 +37,7 @@ pub fn rows(_: &Wanted) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Calls and written rules for one change of a listener with 100 rules.
-fn calls(workload: &'static str, edit: fn(&mut Vec<Rule>)) -> anyhow::Result<[Row; 2]> {
+fn calls(workload: &'static str, edit: fn(&mut Vec<Arc<Rule>>)) -> anyhow::Result<[Row; 2]> {
     let before = shop(1, 100);
     let observed = in_force(&before, &options(1_000))?;
     let mut after = before;
@@ -115,7 +116,7 @@ fn nothing_changed() -> anyhow::Result<Row> {
 }
 
 /// What is changed, on how many listeners, how many rules there are.
-type Change = (&'static str, usize, usize, fn(&mut Vec<Rule>));
+type Change = (&'static str, usize, usize, fn(&mut Vec<Arc<Rule>>));
 
 /// The controller plans for the load balancer that changed, so that others cost nothing. All rules on one load balancer
 /// are fifty times what the largest quota allows: measured, but not held to a line.
@@ -125,7 +126,7 @@ fn one_change() -> [Change; 7] {
             shifted(&mut rules[50], 0, 90);
         }),
         ("P5 one rule more among 10,000 on 100 ALBs", 1, 100, |rules| {
-            rules.insert(50, rule("new.example.com", "/new", 0));
+            rules.insert(50, rule("new.example.com", "/new", 0).into());
         }),
         (
             "P5 one weight among 10,000 rules on one ALB of 50 listeners",
@@ -140,7 +141,7 @@ fn one_change() -> [Change; 7] {
             50,
             10_000,
             |rules| {
-                rules.insert(50, rule("new.example.com", "/new", 0));
+                rules.insert(50, rule("new.example.com", "/new", 0).into());
             },
         ),
         (

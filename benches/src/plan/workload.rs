@@ -1,5 +1,7 @@
 //! Gateways of many rules, and the state a load balancer is in once they are in force.
 
+use std::sync::Arc;
+
 use alb_model::{
     Action, Condition, Forward, Gateway, Listener, Rule, Server, ServerGroup, ServerGroupKey, ServerGroupRef,
     ServerType, Target,
@@ -42,8 +44,8 @@ pub fn rule(host: &str, path: &str, n: usize) -> Rule {
 }
 
 /// Another weight for a target of a rule.
-pub fn shifted(rule: &mut Rule, target: usize, weight: u16) {
-    for action in &mut rule.actions {
+pub fn shifted(rule: &mut Arc<Rule>, target: usize, weight: u16) {
+    for action in &mut Arc::make_mut(rule).actions {
         if let Action::Forward(forward) = action {
             forward.targets[target].weight = weight;
         }
@@ -65,19 +67,19 @@ pub fn shop(listeners: usize, rules: usize) -> Gateway {
             }
         });
         let group = ServerGroup {
-            name: format!("service-{n}"),
+            name: format!("service-{n}").into(),
             servers: servers.collect(),
             ..ServerGroup::default()
         };
-        (ServerGroupKey(group_key(n)), group)
+        (ServerGroupKey(group_key(n).into()), Arc::new(group))
     });
     let listener = |port: usize| Listener {
         port: port as u16,
         default_group: ServerGroupRef::managed(group_key(0)),
-        rules: (0..rules)
-            .map(|n| rule(&format!("host-{}.example.com", n / 4), &format!("/path-{n}/*"), n))
-            .collect(),
-        ..Listener::default()
+        ..Listener::default().with_rules((0..rules).map(|n| {
+            let (host, path) = (format!("host-{}.example.com", n / 4), format!("/path-{n}/*"));
+            rule(&host, &path, n)
+        }))
     };
     Gateway {
         server_groups: groups.collect(),

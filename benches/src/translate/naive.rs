@@ -47,12 +47,13 @@ fn made(ingress: &Ingress, host: &str, path: &HTTPIngressPath, field: &str) -> R
     let port = service.port.and_then(|port| port.number).unwrap_or_default();
     let group = format!("{namespace}/{}/{port}", service.name);
     Rule {
-        conditions: vec![Condition::host([host]), Condition::Path { values }],
+        conditions: vec![Condition::host([host]), Condition::path(values)],
         actions: vec![Action::forward_to(ServerGroupRef::managed(group))],
-        origins: vec![Origin {
-            object: ObjectRef::new("Ingress", namespace, name),
-            field: field.to_owned(),
-        }],
+        origins: [Origin {
+            object: ObjectRef::new("Ingress", namespace, name).into(),
+            field: field.into(),
+        }]
+        .into(),
         ..Rule::default()
     }
 }

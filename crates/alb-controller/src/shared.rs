@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alb_model::{Gateway, ListenerProtocol, Origin, Server};
+use alb_model::{Gateway, ListenerProtocol, Origins, Server};
 use alb_plan::{Observed, RuleIdentity};
 use dashmap::DashMap;
 
@@ -88,7 +88,7 @@ impl View {
         load_balancer_id: &str,
         listener: (u16, ListenerProtocol),
         rule_name: &str,
-    ) -> Option<Vec<Origin>> {
+    ) -> Option<Origins> {
         let albconfig = self.0.observed.iter().find_map(|entry| {
             let found = entry.value().load_balancer.as_ref()?.id() == load_balancer_id;
             found.then(|| entry.key().clone())

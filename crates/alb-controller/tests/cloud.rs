@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use alb_api::{Client, Credentials, ErrorClass, Sensitive, StaticCredentials, alb};
@@ -80,7 +81,7 @@ impl CertificateSource for Certificates {
     }
 }
 
-fn group(name: &str, servers: u8) -> (ServerGroupKey, ServerGroup) {
+fn group(name: &str, servers: u8) -> (ServerGroupKey, Arc<ServerGroup>) {
     let server = |n: u8| {
         let ip = format!("10.0.0.{n}");
         Server {
@@ -99,7 +100,10 @@ fn group(name: &str, servers: u8) -> (ServerGroupKey, ServerGroup) {
         servers: (1..=servers).map(server).collect(),
         ..ServerGroup::default()
     };
-    (ServerGroupKey(format!("default/{name}/80")), group)
+    (
+        ServerGroupKey(format!("default/{name}/80").into()),
+        Arc::new(group),
+    )
 }
 
 fn to(group: &str) -> ServerGroupRef {
@@ -137,9 +141,9 @@ fn shop() -> Gateway {
         port: 80,
         default_group: to("none"),
         rules: vec![
-            rule("shop.example.com", "/cart/*", "cart"),
-            rule("shop.example.com", "/*", "shop"),
-            rule("blog.example.com", "/*", "blog"),
+            rule("shop.example.com", "/cart/*", "cart").into(),
+            rule("shop.example.com", "/*", "shop").into(),
+            rule("blog.example.com", "/*", "blog").into(),
         ],
         ..Listener::default()
     };
@@ -204,7 +208,7 @@ fn scenarios() -> Vec<(&'static str, Wish, Wish)> {
                 for listener in &mut g.listeners {
                     listener
                         .rules
-                        .insert(1, rule("shop.example.com", "/api/*", "api"));
+                        .insert(1, rule("shop.example.com", "/api/*", "api").into());
                 }
             }),
         ),
@@ -217,10 +221,11 @@ fn scenarios() -> Vec<(&'static str, Wish, Wish)> {
                     weight,
                 };
                 for listener in &mut g.listeners {
-                    listener.rules[1].actions = vec![Action::Forward(alb_model::Forward {
-                        targets: vec![target("shop", 90), target("cart", 10)],
-                        sticky_timeout_s: None,
-                    })];
+                    Arc::make_mut(&mut listener.rules[1]).actions =
+                        vec![Action::Forward(alb_model::Forward {
+                            targets: vec![target("shop", 90), target("cart", 10)],
+                            sticky_timeout_s: None,
+                        })];
                 }
             }),
         ),
@@ -239,7 +244,7 @@ fn scenarios() -> Vec<(&'static str, Wish, Wish)> {
             Some(shop()),
             edited(&|g| {
                 for listener in &mut g.listeners {
-                    listener.rules[2] = rule("news.example.com", "/*", "blog");
+                    listener.rules[2] = rule("news.example.com", "/*", "blog").into();
                     listener.rules.remove(0);
                     listener.rules.reverse();
                 }
@@ -359,7 +364,7 @@ fn answers(gateway: Option<&Gateway>) -> Vec<String> {
             ServerGroupRef::Managed(wanted) => *key == wanted,
             ServerGroupRef::Id(id) => g.id.as_ref() == Some(id) || key.0 == *id,
         });
-        found.map_or_else(|| group.to_string(), |(_, g)| g.name.clone())
+        found.map_or_else(|| group.to_string(), |(_, g)| g.name.to_string())
     };
     let mut out = Vec::new();
     for (port, protocol, scheme) in [
@@ -549,10 +554,10 @@ async fn a_refused_rule_costs_only_itself() {
     // A path with a character that ALB refuses.
     let mut bad = rule("shop.example.com", "/bad%path", "shop");
     bad.origins.push(origin("bad"));
-    wanted.listeners[0].rules.insert(0, bad);
+    wanted.listeners[0].rules.insert(0, bad.into());
     let done = converge(&client, &certificates, &Some(wanted)).await.unwrap();
     assert_eq!(done.refused.len(), 1, "{done:?}");
-    assert_eq!(done.refused[0].origins, [origin("bad")]);
+    assert_eq!(done.refused[0].origins, [origin("bad")].into());
     let world = sim.world();
     let there = world.load_balancers.values().next().unwrap();
     assert_eq!(there.listeners[0].rules.len(), 3);
@@ -562,7 +567,7 @@ async fn a_refused_rule_costs_only_itself() {
 
 fn origin(ingress: &str) -> Origin {
     Origin {
-        object: ObjectRef::new("Ingress", "default", ingress),
+        object: ObjectRef::new("Ingress", "default", ingress).into(),
         field: "spec.rules[0]".into(),
     }
 }
@@ -581,11 +586,14 @@ async fn a_quota_is_reported_with_the_objects_it_hurts_and_not_retried() {
     let mut wanted = shop();
     let mut late = rule("late.example.com", "/*", "shop");
     late.origins.push(origin("late"));
-    wanted.listeners[0].rules.push(late);
+    wanted.listeners[0].rules.push(late.into());
     sim.clear_calls();
     let stopped = converge(&client, &certificates, &Some(wanted)).await.unwrap_err();
     assert_eq!(stopped.error.class(), Some(ErrorClass::Quota));
-    assert_eq!(stopped.missing, BTreeSet::from([origin("late").object]));
+    assert_eq!(
+        stopped.missing,
+        BTreeSet::from([ObjectRef::clone(&origin("late").object)])
+    );
     assert_eq!(stopped.too_many_rules, Some(1));
     assert_eq!(sim.calls().iter().filter(|c| c.is_write()).count(), 1);
     sim.shutdown().await;
@@ -608,11 +616,11 @@ async fn a_refused_server_group_costs_only_the_rules_that_need_it() {
             let mut late = rule("late.example.com", "/*", "cart");
             late.origins.push(origin("late"));
             // What goes to cart goes to api from now on, and nothing to the blog any more.
-            listener.rules[0].actions = needs.actions.clone();
-            listener.rules[0].origins.push(origin("cart"));
-            listener
-                .rules
-                .splice(1.., [needs, rule("shop.example.com", "/*", "shop"), late]);
+            let first = Arc::make_mut(&mut listener.rules[0]);
+            first.actions = needs.actions.clone();
+            first.origins.push(origin("cart"));
+            let later = [needs, rule("shop.example.com", "/*", "shop"), late];
+            listener.rules.splice(1.., later.map(Arc::new));
         }
         let wish = Some(wanted);
         let mut observed = observe(&client, &ownership(), None).await.unwrap();
@@ -622,7 +630,9 @@ async fn a_refused_server_group_costs_only_the_rules_that_need_it() {
             .await
             .unwrap_err();
         assert_eq!(stopped.error.class(), Some(ErrorClass::Quota), "{operation}");
-        let hurt = BTreeSet::from([origin("api").object, origin("cart").object]);
+        let hurt = ["api", "cart"]
+            .map(|name| ObjectRef::clone(&origin(name).object))
+            .into();
         assert_eq!(stopped.missing, hurt, "{operation}");
         assert!(stopped.is_known);
         let world = sim.world();
@@ -661,7 +671,7 @@ async fn an_old_rule_stays_while_its_successor_is_refused() {
     let client = client(&sim);
     let mut before = shop();
     for listener in &mut before.listeners {
-        listener.rules.push(rule("news.example.com", "/*", "blog"));
+        listener.rules.push(rule("news.example.com", "/*", "blog").into());
     }
     arrive(&client, &certificates, &Some(before)).await;
     let there = |sim: &AlbSim| {
@@ -676,10 +686,10 @@ async fn an_old_rule_stays_while_its_successor_is_refused() {
         both.conditions[0] = Condition::host(["blog.example.com", "news.example.com"]);
         both.origins.push(origin("both"));
         // The cart goes, too.
-        listener.rules = vec![both, listener.rules[1].clone()];
+        listener.rules = vec![both.into(), listener.rules[1].clone()];
     }
     for name in ["blog", "cart"] {
-        let key = ServerGroupKey(format!("default/{name}/80"));
+        let key = ServerGroupKey(format!("default/{name}/80").into());
         wanted.server_groups.remove(&key);
     }
     let wish = Some(wanted);
@@ -772,7 +782,7 @@ async fn a_lost_answer_leaves_doubt_even_if_the_next_one_is_a_refusal() {
     let mut wanted = shop();
     wanted.listeners[0]
         .rules
-        .push(rule("late.example.com", "/*", "shop"));
+        .push(rule("late.example.com", "/*", "shop").into());
     let stopped = converge(&client, &certificates, &Some(wanted)).await.unwrap_err();
     assert!(!stopped.is_known, "{stopped}");
     sim.shutdown().await;
@@ -786,7 +796,7 @@ async fn a_plan_that_the_world_has_overtaken_stops() {
     arrive(&client, &certificates, &Some(shop())).await;
     let mut observed = observe(&client, &ownership(), None).await.unwrap();
     let mut wanted = shop();
-    wanted.listeners[0].rules[1].actions = vec![Action::forward_to(to("cart"))];
+    Arc::make_mut(&mut wanted.listeners[0].rules[1]).actions = vec![Action::forward_to(to("cart"))];
     let wish = Some(wanted);
     let (overtaken, desired) = planned(&observed, &wish);
     let gone = alb::DeleteRules {

@@ -14,11 +14,11 @@ pub enum Action {
     #[serde(rename = "ForwardGroup")]
     Forward(Forward),
     /// Answer with a redirect.
-    Redirect(Redirect),
+    Redirect(Box<Redirect>),
     /// Answer with a fixed response.
     FixedResponse(FixedResponse),
     /// Rewrite host, path or query before forwarding.
-    Rewrite(Rewrite),
+    Rewrite(Box<Rewrite>),
     /// Set a header.
     InsertHeader(InsertHeader),
     /// Remove a header.
@@ -28,7 +28,7 @@ pub enum Action {
     /// Send a copy of each request to another group; its answer is dropped.
     TrafficMirror(TrafficMirror),
     /// Cross-origin resource sharing.
-    Cors(Cors),
+    Cors(Box<Cors>),
 }
 
 impl Action {

@@ -1,19 +1,25 @@
 //! Conditions of a forwarding rule.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::Text;
+
+/// The values of a condition; most have one or two.
+pub type Texts = SmallVec<[Text; 2]>;
 
 /// A key and a value pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyValue {
     /// Key.
-    pub key: String,
+    pub key: Text,
     /// Value; `*` and `?` are wildcards.
-    pub value: String,
+    pub value: Text,
 }
 
 impl KeyValue {
     /// Makes a pair.
-    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn new(key: impl Into<Text>, value: impl Into<Text>) -> Self {
         Self {
             key: key.into(),
             value: value.into(),
@@ -29,19 +35,19 @@ pub enum Condition {
     /// Host name without port; letter case does not matter.
     Host {
         /// Patterns, 3–128 characters each.
-        values: Vec<String>,
+        values: Texts,
     },
     /// Path; letter case matters. A value starting with `~*` is a regular expression.
     Path {
         /// Patterns, 1–128 characters each.
-        values: Vec<String>,
+        values: Texts,
     },
     /// A request header. Never `Cookie` or `Host`.
     Header {
         /// Header name, 1–40 characters.
-        key: String,
+        key: Text,
         /// Patterns, 1–128 characters each.
-        values: Vec<String>,
+        values: Texts,
     },
     /// A parameter of the query string.
     QueryString {
@@ -51,7 +57,7 @@ pub enum Condition {
     /// HTTP method.
     Method {
         /// Upper-case methods: HEAD GET POST OPTIONS PUT PATCH DELETE.
-        values: Vec<String>,
+        values: Texts,
     },
     /// A cookie of the request.
     Cookie {
@@ -61,19 +67,19 @@ pub enum Condition {
     /// Address of the client.
     SourceIp {
         /// Addresses or CIDR blocks, at most 5 in a rule.
-        values: Vec<String>,
+        values: Texts,
     },
     /// A header of the response; response rules only.
     ResponseHeader {
         /// Header name.
-        key: String,
+        key: Text,
         /// Patterns.
-        values: Vec<String>,
+        values: Texts,
     },
     /// Status code of the response; response rules only.
     ResponseStatusCode {
         /// Codes or patterns, such as `404`.
-        values: Vec<String>,
+        values: Texts,
     },
 }
 
@@ -94,14 +100,14 @@ impl Condition {
     }
 
     /// A host condition.
-    pub fn host<S: Into<String>>(values: impl IntoIterator<Item = S>) -> Self {
+    pub fn host<S: Into<Text>>(values: impl IntoIterator<Item = S>) -> Self {
         Self::Host {
             values: values.into_iter().map(Into::into).collect(),
         }
     }
 
     /// A path condition.
-    pub fn path<S: Into<String>>(values: impl IntoIterator<Item = S>) -> Self {
+    pub fn path<S: Into<Text>>(values: impl IntoIterator<Item = S>) -> Self {
         Self::Path {
             values: values.into_iter().map(Into::into).collect(),
         }

@@ -1,10 +1,11 @@
 //! A gateway: one load balancer with everything that hangs on it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Acl, Certificate, CertificateKey, Listener, ServerGroup, ServerGroupKey};
+use crate::{Acl, Certificate, CertificateKey, Listener, ServerGroup, ServerGroupKey, Tags};
 
 /// One ALB instance and all that belongs to it. The same type describes what is wanted (made by a translator) and what
 /// is there (made from the API's answers).
@@ -16,7 +17,7 @@ pub struct Gateway {
     /// Listeners, at most one for each (port, protocol), sorted by that pair.
     pub listeners: Vec<Listener>,
     /// Server groups that rules refer to by [`ServerGroupKey`].
-    pub server_groups: BTreeMap<ServerGroupKey, ServerGroup>,
+    pub server_groups: BTreeMap<ServerGroupKey, Arc<ServerGroup>>,
     /// Certificates that come from Kubernetes Secrets. Those named by id in a listener are not listed here.
     pub certificates: BTreeMap<CertificateKey, Certificate>,
     /// Access control lists owned by this gateway, by name.
@@ -58,7 +59,7 @@ pub struct LoadBalancer {
     /// Reason for which the console refuses edits; `None` means no protection.
     pub modification_protection: Option<String>,
     /// Tags, the ownership tags included.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// DNS name; known only when observed.
     pub dns_name: Option<String>,
     /// Take over attributes of a reused instance (`spec.config.forceOverride`).

@@ -23,7 +23,7 @@
 //! };
 //! assert!(validate_rule(&rule, Edition::Standard).is_empty());
 //!
-//! let listener = Listener { rules: vec![rule], ..Listener::default() };
+//! let listener = Listener::default().with_rules([rule]);
 //! let gateway = Gateway { listeners: vec![listener], ..Gateway::default() };
 //! let router = Router::new(&gateway);
 //! let http = router.listener((80, ListenerProtocol::Http)).expect("the gateway listens on HTTP 80");
@@ -49,20 +49,23 @@
 mod action;
 mod condition;
 mod diagnostic;
+mod field;
 mod gateway;
 pub mod limits;
 mod listener;
 pub mod route;
 mod rule;
 mod server_group;
+mod tags;
 pub mod validate;
 
 pub use action::{
     Action, Cors, FixedResponse, Forward, HeaderValueType, InsertHeader, Redirect, RedirectCode,
     RemoveHeader, Rewrite, Target, TrafficLimit, TrafficMirror,
 };
-pub use condition::{Condition, KeyValue};
+pub use condition::{Condition, KeyValue, Texts};
 pub use diagnostic::{Diagnostic, ObjectRef, Severity};
+pub use field::Field;
 pub use gateway::{
     AccessLog, AddressAllocatedMode, AddressIpVersion, AddressType, Edition, Gateway, LoadBalancer,
     ZoneMapping,
@@ -76,11 +79,17 @@ pub use route::{
     RequestEdits, ResponseDecision, Router, Scheme, SystemValue, Trial, Unmet, WildcardPattern, explain,
     route,
 };
-pub use rule::{Direction, Origin, Rule};
+pub use rule::{Direction, Origin, Origins, Rule};
 pub use server_group::{
     BackendProtocol, HealthCheck, HealthCheckProtocol, Scheduler, Server, ServerGroup, ServerGroupKey,
     ServerGroupRef, ServerGroupType, ServerType, Sticky,
 };
+/// A short text: up to 23 bytes are kept in place, a longer one is shared by its clones. A gateway holds a hundred thousand
+/// of them, most of them short and many of them equal: hosts, paths, names.
+pub use smol_str::SmolStr as Text;
+/// Builds a [`Text`] piece by piece, without an allocation for a short one.
+pub use smol_str::SmolStrBuilder as TextBuilder;
+pub use tags::Tags;
 pub use validate::{Violation, validate, validate_rule, validate_rule_on};
 
 /// A text that is none of an enumeration's values.

@@ -292,13 +292,13 @@ mod tests {
                 Condition::host(["*.a.com", "b.com"]),
                 Condition::path(["/x", "/x/*", "~*^/y$"]),
                 Condition::Method {
-                    values: vec!["GET".into()],
+                    values: vec!["GET".into()].into(),
                 },
                 Condition::Cookie {
                     values: vec![KeyValue::new("k", "v?")],
                 },
                 Condition::SourceIp {
-                    values: vec!["10.0.0.0/8".into()],
+                    values: vec!["10.0.0.0/8".into()].into(),
                 },
             ],
             ..Rule::default()

@@ -1,11 +1,12 @@
 //! Listeners and what is attached to them: certificates, ACLs, rules.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::api_enum;
-use crate::{ObjectRef, Rule, ServerGroupRef};
+use crate::{ObjectRef, Rule, ServerGroupRef, Tags};
 
 api_enum! {
     /// Protocol of a listener.
@@ -57,9 +58,10 @@ pub struct Listener {
     /// Access log details, where the load balancer has an access log; `None` is off.
     pub log: Option<ListenerLog>,
     /// Tags; they can be given only at creation.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Forwarding rules in the order of their evaluation (ascending priority, request rules before response rules).
-    pub rules: Vec<Rule>,
+    /// Shared, so that those of an Ingress that did not change are the same in the next gateway.
+    pub rules: Vec<Arc<Rule>>,
 }
 
 impl Default for Listener {
@@ -81,7 +83,7 @@ impl Default for Listener {
             x_forwarded_for: XForwardedFor::default(),
             acl: None,
             log: None,
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
             rules: Vec::new(),
         }
     }
@@ -91,6 +93,15 @@ impl Listener {
     /// What identifies the listener within its load balancer.
     pub fn key(&self) -> (u16, ListenerProtocol) {
         (self.port, self.protocol)
+    }
+
+    /// The same listener with these rules.
+    #[must_use]
+    pub fn with_rules(self, rules: impl IntoIterator<Item = Rule>) -> Self {
+        Self {
+            rules: rules.into_iter().map(Arc::new).collect(),
+            ..self
+        }
     }
 }
 

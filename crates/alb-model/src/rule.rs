@@ -1,9 +1,12 @@
 //! Forwarding rules: conditions, actions, and where they came from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::gateway::api_enum;
-use crate::{Action, Condition, ObjectRef};
+use crate::{Action, Condition, Field, ObjectRef};
 
 api_enum! {
     /// What a rule looks at.
@@ -34,15 +37,18 @@ pub struct Rule {
     /// Actions in the order they run. A request rule ends with exactly one final action.
     pub actions: Vec<Action>,
     /// The objects and fields that asked for this rule, for people. Not part of the rule's identity.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub origins: Vec<Origin>,
+    #[serde(skip_serializing_if = "SmallVec::is_empty")]
+    pub origins: Origins,
 }
+
+/// Where a rule came from; most have one.
+pub type Origins = SmallVec<[Origin; 1]>;
 
 /// A field of an object that a rule came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The object.
-    pub object: ObjectRef,
+    pub object: Arc<ObjectRef>,
     /// The field, such as `spec.rules[0].http.paths[1]`.
-    pub field: String,
+    pub field: Field,
 }

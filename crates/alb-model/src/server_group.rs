@@ -1,17 +1,17 @@
 //! Server groups and servers.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::api_enum;
+use crate::{Tags, Text};
 
 /// Name of a server group of [`crate::Gateway::server_groups`]: what it is for and how it is set up, so that all who
 /// mean the same thing share one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ServerGroupKey(pub String);
+pub struct ServerGroupKey(pub Text);
 
 impl fmt::Display for ServerGroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl Default for ServerGroupRef {
 
 impl ServerGroupRef {
     /// A reference by key.
-    pub fn managed(key: impl Into<String>) -> Self {
+    pub fn managed(key: impl Into<Text>) -> Self {
         Self::Managed(ServerGroupKey(key.into()))
     }
 }
@@ -114,13 +114,13 @@ pub struct ServerGroup {
     /// Id (`sgp-…`); known only when observed.
     pub id: Option<String>,
     /// Name, 2–128 characters.
-    pub name: String,
+    pub name: Text,
     /// Protocol towards the servers; fixed at creation.
     pub protocol: BackendProtocol,
     /// Kind of servers; fixed at creation.
     pub server_type: ServerGroupType,
     /// VPC id; fixed at creation.
-    pub vpc_id: String,
+    pub vpc_id: Text,
     /// Resource group id; `None` is the account's default.
     pub resource_group_id: Option<String>,
     /// How a server is chosen.
@@ -140,11 +140,11 @@ pub struct ServerGroup {
     /// Seconds (0–900) a removed server keeps its connections; `None` is off.
     pub connection_drain_s: Option<u32>,
     /// Health checks; `None` is off.
-    pub health_check: Option<HealthCheck>,
+    pub health_check: Option<Box<HealthCheck>>,
     /// Kubernetes Service name, shown by the console.
-    pub service_name: Option<String>,
+    pub service_name: Option<Text>,
     /// Tags, the ownership tags included.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Servers, sorted by identity, at most 1000.
     pub servers: Vec<Server>,
 }

@@ -5,7 +5,7 @@
 use alb_model::{
     Action, Condition, Cors, Direction, Edition, FixedResponse, Gateway, HeaderValueType, InsertHeader,
     KeyValue, Listener, ListenerProtocol, PathPattern, Redirect, RemoveHeader, Request, Rewrite, Router,
-    Rule, Scheme, ServerGroupRef, WildcardPattern, validate, validate_rule,
+    Rule, Scheme, ServerGroupRef, Texts, WildcardPattern, validate, validate_rule,
 };
 use proptest::prelude::*;
 
@@ -23,21 +23,41 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(text(), 0..3)
 }
 
+fn words(texts: Vec<String>) -> Texts {
+    texts.into_iter().map(Into::into).collect()
+}
+
 fn pairs() -> impl Strategy<Value = Vec<KeyValue>> {
     proptest::collection::vec((text(), text()).prop_map(|(k, v)| KeyValue::new(k, v)), 0..3)
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
     prop_oneof![
-        texts().prop_map(|values| Condition::Host { values }),
-        texts().prop_map(|values| Condition::Path { values }),
-        (text(), texts()).prop_map(|(key, values)| Condition::Header { key, values }),
+        texts().prop_map(|values| Condition::Host {
+            values: words(values)
+        }),
+        texts().prop_map(|values| Condition::Path {
+            values: words(values)
+        }),
+        (text(), texts()).prop_map(|(key, values)| Condition::Header {
+            key: key.into(),
+            values: words(values)
+        }),
         pairs().prop_map(|values| Condition::QueryString { values }),
         pairs().prop_map(|values| Condition::Cookie { values }),
-        texts().prop_map(|values| Condition::Method { values }),
-        texts().prop_map(|values| Condition::SourceIp { values }),
-        (text(), texts()).prop_map(|(key, values)| Condition::ResponseHeader { key, values }),
-        texts().prop_map(|values| Condition::ResponseStatusCode { values }),
+        texts().prop_map(|values| Condition::Method {
+            values: words(values)
+        }),
+        texts().prop_map(|values| Condition::SourceIp {
+            values: words(values)
+        }),
+        (text(), texts()).prop_map(|(key, values)| Condition::ResponseHeader {
+            key: key.into(),
+            values: words(values)
+        }),
+        texts().prop_map(|values| Condition::ResponseStatusCode {
+            values: words(values)
+        }),
     ]
 }
 
@@ -53,14 +73,14 @@ fn action() -> impl Strategy<Value = Action> {
     );
     let redirect =
         (text(), text(), text(), text(), text()).prop_map(|(protocol, host, port, path, query)| {
-            Action::Redirect(Redirect {
+            Action::Redirect(Box::new(Redirect {
                 protocol,
                 host,
                 port,
                 path,
                 query,
                 ..Redirect::default()
-            })
+            }))
         });
     let fixed = (any::<u16>(), text(), text()).prop_map(|(code, content_type, content)| {
         Action::FixedResponse(FixedResponse {
@@ -73,16 +93,16 @@ fn action() -> impl Strategy<Value = Action> {
         insert,
         redirect,
         fixed,
-        (text(), text(), text()).prop_map(|(host, path, query)| Action::Rewrite(Rewrite {
+        (text(), text(), text()).prop_map(|(host, path, query)| Action::Rewrite(Box::new(Rewrite {
             host,
             path,
             query
-        })),
+        }))),
         text().prop_map(|key| Action::RemoveHeader(RemoveHeader { key })),
-        texts().prop_map(|allow_origin| Action::Cors(Cors {
+        texts().prop_map(|allow_origin| Action::Cors(Box::new(Cors {
             allow_origin,
             ..Cors::default()
-        })),
+        }))),
         text().prop_map(|key| Action::forward_to(ServerGroupRef::managed(key))),
     ]
 }
@@ -119,7 +139,7 @@ proptest! {
         (port, status) in any::<(u16, u16)>(),
     ) {
         let gateway = Gateway {
-            listeners: vec![Listener { port, rules, ..Listener::default() }],
+            listeners: vec![Listener { port, ..Listener::default().with_rules(rules) }],
             ..Gateway::default()
         };
         prop_assert_eq!(validate(&gateway), validate(&gateway));

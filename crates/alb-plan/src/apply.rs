@@ -1,6 +1,8 @@
 //! Keeping the observed state up to date with each successful write.
 
-use alb_model::{AclBinding, Action, CertificateRef, Listener, Rule, ServerGroup, ServerGroupRef};
+use alb_model::{
+    AclBinding, Action, CertificateRef, Listener, Origins, Rule, ServerGroup, ServerGroupRef, Tags,
+};
 
 use crate::ids::Resolved;
 use crate::observed::{
@@ -41,7 +43,7 @@ impl Observed {
             }
             StepOp::Untag { target, keys } => {
                 if let Some(found) = self.tags_mut(target) {
-                    found.retain(|key, _| !keys.contains(key));
+                    found.retain(|key, _| !keys.iter().any(|gone| gone == key));
                 }
             }
             StepOp::MoveResourceGroup {
@@ -235,7 +237,7 @@ impl Observed {
                         ObservedRule {
                             rule: Rule {
                                 id: id.map(|(_, id)| id.clone()),
-                                origins: Vec::new(),
+                                origins: Origins::new(),
                                 actions: resolved_actions(&rule.actions, ids),
                                 ..rule.clone()
                             },
@@ -270,7 +272,7 @@ impl Observed {
         }
     }
 
-    fn tags_mut(&mut self, target: &TagTarget) -> Option<&mut std::collections::BTreeMap<String, String>> {
+    fn tags_mut(&mut self, target: &TagTarget) -> Option<&mut Tags> {
         match target {
             TagTarget::LoadBalancer => self.load_balancer.as_mut().map(|lb| &mut lb.attributes.tags),
             TagTarget::ServerGroup(id) => self.server_groups.get_mut(id).map(|g| &mut g.attributes.tags),

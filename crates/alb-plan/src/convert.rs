@@ -4,24 +4,26 @@ pub(crate) mod listener;
 pub(crate) mod rule;
 pub(crate) mod server_group;
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use alb_api::alb::Tag;
+use alb_model::Tags;
 
 /// Tags for a request.
-pub(crate) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+pub(crate) fn tags(tags: &Tags) -> Vec<Tag> {
     tags.iter()
         .map(|(key, value)| Tag {
-            key: key.clone(),
-            value: value.clone(),
+            key: key.to_string(),
+            value: value.to_string(),
         })
         .collect()
 }
 
 /// Tags from an answer.
-pub(crate) fn tag_map(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|t| (t.key.clone(), t.value.clone())).collect()
+pub(crate) fn tag_map(tags: &[Tag]) -> Tags {
+    tags.iter()
+        .map(|tag| (tag.key.as_str().into(), tag.value.as_str().into()))
+        .collect()
 }
 
 /// Reads one of an enumeration's values; the default for a value this version does not know.

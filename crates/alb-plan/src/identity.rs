@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
-use alb_model::{Condition, Direction, KeyValue, Rule};
+use alb_model::{Condition, Direction, KeyValue, Rule, Text};
 use rustc_hash::FxHasher;
 use sha2::{Digest, Sha256};
 
@@ -120,7 +120,7 @@ fn unordered(hashes: impl ExactSizeIterator<Item = u64>) -> u64 {
 }
 
 /// Whether the order of path values counts: the first expression that matches gives a rewrite its groups.
-fn is_ordered(paths: &[String]) -> bool {
+fn is_ordered(paths: &[Text]) -> bool {
     paths.iter().any(|v| v.starts_with("~*"))
 }
 
@@ -172,7 +172,7 @@ fn canonical(condition: &Condition) -> String {
     out.push_str(condition.kind());
     match condition {
         Condition::Host { values } => {
-            push_sorted(&mut out, values.iter().map(|v| v.to_ascii_lowercase()).collect());
+            push_sorted(&mut out, values.iter().map(|v| v.to_ascii_lowercase()));
         }
         Condition::Path { values } if is_ordered(values) => {
             for value in values {
@@ -182,10 +182,10 @@ fn canonical(condition: &Condition) -> String {
         Condition::Path { values }
         | Condition::Method { values }
         | Condition::SourceIp { values }
-        | Condition::ResponseStatusCode { values } => push_sorted(&mut out, values.clone()),
+        | Condition::ResponseStatusCode { values } => push_sorted(&mut out, values.iter()),
         Condition::Header { key, values } | Condition::ResponseHeader { key, values } => {
             push(&mut out, &key.to_ascii_lowercase());
-            push_sorted(&mut out, values.clone());
+            push_sorted(&mut out, values.iter());
         }
         Condition::QueryString { values } | Condition::Cookie { values } => {
             let mut values: Vec<&KeyValue> = values.iter().collect();
@@ -200,11 +200,12 @@ fn canonical(condition: &Condition) -> String {
     out
 }
 
-fn push_sorted(out: &mut String, mut values: Vec<String>) {
+fn push_sorted<T: AsRef<str> + Ord>(out: &mut String, values: impl Iterator<Item = T>) {
+    let mut values: Vec<T> = values.collect();
     values.sort_unstable();
     values.dedup();
     for value in &values {
-        push(out, value);
+        push(out, value.as_ref());
     }
 }
 
@@ -229,7 +230,7 @@ mod tests {
     fn order_case_and_repetition_that_mean_nothing_do_not_count() {
         let header = |key: &str, values: &[&str]| Condition::Header {
             key: key.into(),
-            values: values.iter().map(|v| (*v).to_owned()).collect(),
+            values: values.iter().map(|v| (*v).into()).collect(),
         };
         let a = identity(vec![Condition::path(["/a", "/b"]), header("X-Env", &["1", "2"])]);
         let b = identity(vec![
@@ -270,11 +271,11 @@ mod tests {
             rule(vec![cookies(vec![pair("a", "2"), pair("b", "1")])]),
             rule(vec![Condition::Header {
                 key: "X".into(),
-                values: vec!["1".into()],
+                values: vec!["1".into()].into(),
             }]),
             rule(vec![Condition::Header {
                 key: "x".into(),
-                values: vec!["1".into(), "1".into()],
+                values: vec!["1".into(), "1".into()].into(),
             }]),
             Rule {
                 direction: Direction::Response,

@@ -25,11 +25,10 @@
 //!         ..Rule::default()
 //!     };
 //!     Gateway {
-//!         server_groups: [(ServerGroupKey("none".into()), ServerGroup::default())].into(),
+//!         server_groups: [(ServerGroupKey("none".into()), ServerGroup::default().into())].into(),
 //!         listeners: vec![Listener {
 //!             default_group: ServerGroupRef::managed("none"),
-//!             rules: paths.iter().map(rule).collect(),
-//!             ..Listener::default()
+//!             ..Listener::default().with_rules(paths.iter().map(rule))
 //!         }],
 //!         ..Gateway::default()
 //!     }

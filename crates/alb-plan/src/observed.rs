@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alb_model::{Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup, ServerGroupKey};
+use alb_model::{Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup, ServerGroupKey, Tags};
 use serde::{Deserialize, Serialize};
 
 use crate::ownership::{RESOURCE_TAG, resource_of};
@@ -117,7 +117,7 @@ pub struct ObservedAcl {
     /// Entries: CIDR to description.
     pub entries: BTreeMap<String, String>,
     /// Tags.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
 }
 
 impl Observed {

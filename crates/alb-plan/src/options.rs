@@ -1,8 +1,9 @@
 //! What a plan has to know beside both states.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use alb_model::{ListenerProtocol, ObjectRef, limits};
+use alb_model::{ListenerProtocol, ObjectRef, Rule, limits};
 use serde::{Deserialize, Serialize};
 
 use crate::ownership::Ownership;
@@ -61,6 +62,8 @@ pub struct Options {
     /// Listeners, by (port, protocol), that the wanted gateway does not describe although they are wanted: what to make
     /// of them is not known now. They, their rules, and the server groups these refer to stay as they are.
     pub held: BTreeSet<(u16, ListenerProtocol)>,
+    /// The rules of those of them of which only that is known: they follow, all else of the listener stays.
+    pub held_rules: BTreeMap<(u16, ListenerProtocol), Vec<Arc<Rule>>>,
     /// The attributes of the load balancer are not to be trusted: one that is there keeps its own, and none is created.
     pub frozen_load_balancer: bool,
     /// Listeners whose attributes are not to be trusted: one that is there keeps its own while its rules follow, and none

@@ -1,9 +1,8 @@
 //! Whose a resource is: the tags that mark ours, compatible with the open-source ALB ingress controller's.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use alb_model::{CertificateKey, ServerGroupKey};
+use alb_model::{CertificateKey, ServerGroupKey, Tags, Text};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::hex_digest;
@@ -59,35 +58,35 @@ impl Ownership {
     }
 
     /// The tags of a resource of this owner.
-    pub fn tags(&self, resource: &str) -> BTreeMap<String, String> {
+    pub fn tags(&self, resource: &str) -> Tags {
         let mut tags = self.owner_tags();
-        tags.insert(RESOURCE_TAG.into(), tag_value(resource));
+        tags.insert(RESOURCE_TAG.into(), tag_value(resource).into());
         tags
     }
 
     /// The tags all resources of this owner have: what to search for.
-    pub fn owner_tags(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([
-            (CLUSTER_TAG.to_owned(), tag_value(&self.cluster_id)),
-            (ALBCONFIG_TAG.to_owned(), tag_value(&self.albconfig)),
+    pub fn owner_tags(&self) -> Tags {
+        Tags::from([
+            (CLUSTER_TAG.into(), tag_value(&self.cluster_id).into()),
+            (ALBCONFIG_TAG.into(), tag_value(&self.albconfig).into()),
         ])
     }
 
     /// Whether these tags say that a resource is this owner's.
-    pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
+    pub fn owns(&self, tags: &Tags) -> bool {
         self.owner_tags()
             .iter()
             .all(|(key, value)| tags.get(key) == Some(value))
     }
 
     /// Another owner that these tags name: its cluster and AlbConfig, as far as they are known.
-    pub fn other_owner(&self, tags: &BTreeMap<String, String>) -> Option<String> {
+    pub fn other_owner(&self, tags: &Tags) -> Option<String> {
         let differs = self
             .owner_tags()
             .iter()
             .any(|(key, value)| tags.get(key).is_some_and(|other| other != value));
         differs.then(|| {
-            let tag = |key: &str| tags.get(key).map_or("unknown", String::as_str);
+            let tag = |key: &str| tags.get(key).map_or("unknown", Text::as_str);
             format!("cluster {}, AlbConfig {}", tag(CLUSTER_TAG), tag(ALBCONFIG_TAG))
         })
     }

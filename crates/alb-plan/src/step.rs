@@ -1,11 +1,9 @@
 //! One call of a plan.
 
-use std::collections::BTreeMap;
-
 use alb_model::{
     AccessLog, Acl, AclType, Action, AddressType, CertificateKey, CertificateRef, Condition, Edition,
     Listener, ListenerLog, ListenerProtocol, LoadBalancer, Rule, Server, ServerGroup, ServerGroupKey,
-    ServerGroupRef, ZoneMapping,
+    ServerGroupRef, Tags, ZoneMapping,
 };
 use serde::{Deserialize, Serialize};
 
@@ -182,7 +180,7 @@ pub enum StepOp {
         /// On what.
         target: TagTarget,
         /// Tags.
-        tags: BTreeMap<String, String>,
+        tags: Tags,
     },
     /// Remove tags.
     Untag {
@@ -203,7 +201,7 @@ pub enum StepOp {
         /// Its name.
         name: String,
         /// Its tags.
-        tags: BTreeMap<String, String>,
+        tags: Tags,
     },
     /// Add entries, at most 20.
     AddAclEntries {

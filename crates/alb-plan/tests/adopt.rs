@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use alb_model::{
     Action, CertificateRef, Condition, Gateway, Listener, ListenerProtocol, LoadBalancer, Rule, ServerGroup,
@@ -28,7 +29,7 @@ fn foreign_made() -> (Observed, Gateway) {
     let old_group = |n: &str, service: &str| {
         let mut tags = owner.tags(&format!("{n:0>64}"));
         for (key, value) in SERVICE_TAGS.iter().zip(["default", service, "80"]) {
-            tags.insert((*key).to_owned(), value.to_owned());
+            tags.insert((*key).into(), value.into());
         }
         let attributes = ServerGroup {
             id: Some(id(n)),
@@ -93,7 +94,7 @@ fn foreign_made() -> (Observed, Gateway) {
     let with_tags = |name: &str| {
         let (key, mut group) = group(name, 1);
         for (tag, value) in SERVICE_TAGS.iter().zip(["default", name, "80"]) {
-            group.tags.insert((*tag).to_owned(), value.to_owned());
+            Arc::make_mut(&mut group).tags.insert((*tag).into(), value.into());
         }
         (key, group)
     };
@@ -104,11 +105,11 @@ fn foreign_made() -> (Observed, Gateway) {
         },
         listeners: vec![Listener {
             default_group: ServerGroupRef::managed("default/shop/80"),
-            rules: rules
-                .iter()
-                .map(|(host, group)| rule("x", host, if *group == "a" { "shop" } else { "blog" }))
-                .collect(),
-            ..Listener::default()
+            ..Listener::default().with_rules(
+                rules
+                    .iter()
+                    .map(|(host, group)| rule("x", host, if *group == "a" { "shop" } else { "blog" })),
+            )
         }],
         server_groups: [with_tags("shop"), with_tags("blog")].into(),
         ..Gateway::default()
@@ -209,7 +210,7 @@ fn foreign_made_twice() -> (Observed, Gateway) {
     second
         .attributes
         .tags
-        .insert(RESOURCE_TAG.into(), format!("{:0>64}", "c"));
+        .insert(RESOURCE_TAG.into(), format!("{:0>64}", "c").into());
     observed.server_groups.insert("sgp-c".into(), second);
     observed.listeners[0].rules[2].rule.actions =
         vec![Action::forward_to(ServerGroupRef::Id("sgp-c".into()))];
@@ -239,7 +240,7 @@ fn services(observed: &Observed) -> Vec<(u16, u16, String)> {
         let ServerGroupRef::Id(id) = group else {
             panic!("{group}")
         };
-        observed.server_groups[id].attributes.tags[SERVICE_TAGS[1]].clone()
+        observed.server_groups[id].attributes.tags[SERVICE_TAGS[1]].to_string()
     };
     let rules = observed.listeners.iter().flat_map(|l| {
         l.rules
@@ -288,7 +289,7 @@ fn rules_move_from_groups_of_instances_to_ours_which_are_filled_before() {
         group.attributes.server_type = ServerGroupType::Instance;
     }
     for group in wanted.server_groups.values_mut() {
-        group.server_type = ServerGroupType::Ip;
+        Arc::make_mut(group).server_type = ServerGroupType::Ip;
     }
     let made = plan(&observed, &wanted, &options());
     assert_eq!(made.diagnostics, []);
@@ -338,7 +339,7 @@ fn what_was_taken_over_is_changed_rule_by_rule_and_goes_with_its_owner() {
     cloud.converge(&mut observed, &wanted, &options());
     // One rule more at the end: one call, whatever the numbers are.
     let more = rule("new", "new.example.com", "shop");
-    wanted.listeners[0].rules.push(more);
+    wanted.listeners[0].rules.push(more.into());
     let made = cloud.converge(&mut observed, &wanted, &options());
     assert_eq!(made.steps.len(), 1, "{:?}", lines(&made));
     // It was made for this cluster and AlbConfig: it goes with them.

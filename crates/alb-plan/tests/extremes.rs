@@ -215,7 +215,7 @@ fn limits_of_nothing_are_reported_not_exceeded() {
     let mut cloud = Cloud::default();
     let made = cloud.converge(&mut observed, &shop(), &options);
     assert_eq!(observed.rule_count(), 0);
-    let named: BTreeSet<String> = made.left_out.iter().map(|o| o.name.clone()).collect();
+    let named: BTreeSet<String> = made.left_out.iter().map(|o| o.name.to_string()).collect();
     assert_eq!(named, BTreeSet::from(["blog".into(), "shop".into()]));
     assert!(plan(&observed, &shop(), &options).is_empty());
     options.limits.rules = None;
@@ -349,14 +349,14 @@ fn odd_rule(chance: &mut Chance) -> Rule {
     let conditions = (0..chance.below(4))
         .map(|_| match chance.below(7) {
             0 => Condition::Host {
-                values: values(chance),
+                values: values(chance).into_iter().map(Into::into).collect(),
             },
             1 => Condition::Path {
-                values: values(chance),
+                values: values(chance).into_iter().map(Into::into).collect(),
             },
             2 => Condition::Header {
-                key: odd(chance),
-                values: values(chance),
+                key: odd(chance).into(),
+                values: values(chance).into_iter().map(Into::into).collect(),
             },
             3 => Condition::Cookie {
                 values: pairs(chance),
@@ -365,10 +365,10 @@ fn odd_rule(chance: &mut Chance) -> Rule {
                 values: pairs(chance),
             },
             5 => Condition::SourceIp {
-                values: values(chance),
+                values: values(chance).into_iter().map(Into::into).collect(),
             },
             _ => Condition::ResponseStatusCode {
-                values: values(chance),
+                values: values(chance).into_iter().map(Into::into).collect(),
             },
         })
         .collect();
@@ -378,8 +378,8 @@ fn odd_rule(chance: &mut Chance) -> Rule {
         ServerGroupRef::Id(odd(chance))
     };
     let origin = Origin {
-        object: ObjectRef::new(odd(chance), odd(chance), odd(chance)),
-        field: odd(chance),
+        object: ObjectRef::new(odd(chance), odd(chance), odd(chance)).into(),
+        field: odd(chance).into(),
     };
     Rule {
         id: chance.one_in(9).then(|| odd(chance)),
@@ -393,9 +393,9 @@ fn odd_rule(chance: &mut Chance) -> Rule {
             vec![Action::forward_to(group)]
         },
         origins: if chance.one_in(2) {
-            vec![origin]
+            vec![origin].into()
         } else {
-            Vec::new()
+            Default::default()
         },
     }
 }
@@ -421,7 +421,7 @@ fn odd_listener(chance: &mut Chance) -> Listener {
             names: vec![odd(chance)],
             ..AclBinding::default()
         }),
-        rules: (0..chance.below(12)).map(|_| odd_rule(chance)).collect(),
+        rules: (0..chance.below(12)).map(|_| odd_rule(chance).into()).collect(),
         ..Listener::default()
     }
 }
@@ -435,7 +435,7 @@ fn odd_gateway(chance: &mut Chance) -> Gateway {
     for _ in 0..chance.below(4) {
         gateway
             .server_groups
-            .insert(ServerGroupKey(odd(chance)), ServerGroup::default());
+            .insert(ServerGroupKey(odd(chance).into()), ServerGroup::default().into());
         gateway.acls.insert(odd(chance), Acl::default());
     }
     gateway
@@ -454,7 +454,7 @@ fn any_input_gives_a_plan() {
             observed.listeners.push(ObservedListener {
                 rules: rules
                     .map(|rule| ObservedRule {
-                        rule,
+                        rule: Rule::clone(&rule),
                         ..ObservedRule::default()
                     })
                     .collect(),

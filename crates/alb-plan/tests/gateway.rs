@@ -12,6 +12,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alb_model::{
     Action, BackendProtocol, CertificateKey, Gateway, HealthCheck, Listener, ListenerProtocol, ObjectRef,
@@ -154,8 +155,8 @@ const EDITS: &[Edit] = &[
         "health check",
         |g| {
             let key = ServerGroupKey("default/shop/80".into());
-            let group = g.server_groups.get_mut(&key).unwrap();
-            group.health_check = Some(HealthCheck::default());
+            let group = Arc::make_mut(g.server_groups.get_mut(&key).unwrap());
+            group.health_check = Some(HealthCheck::default().into());
             group.sticky = Some(Sticky::Insert { timeout_s: 60 });
         },
         &["UpdateServerGroupAttribute"],
@@ -164,7 +165,9 @@ const EDITS: &[Edit] = &[
         "servers are not the planner's",
         |g| {
             let key = ServerGroupKey("default/shop/80".into());
-            g.server_groups.get_mut(&key).unwrap().servers.truncate(1);
+            Arc::make_mut(g.server_groups.get_mut(&key).unwrap())
+                .servers
+                .truncate(1);
         },
         &[],
     ),
@@ -172,7 +175,7 @@ const EDITS: &[Edit] = &[
         "a fixed attribute makes a new group",
         |g| {
             let key = ServerGroupKey("default/shop/80".into());
-            g.server_groups.get_mut(&key).unwrap().protocol = BackendProtocol::Https;
+            Arc::make_mut(g.server_groups.get_mut(&key).unwrap()).protocol = BackendProtocol::Https;
         },
         &[
             "CreateServerGroup",
@@ -288,11 +291,11 @@ fn no_call_but_the_last_waits_for_the_last_groups() {
     gateway.server_groups = names.iter().map(|name| group(name, 1)).collect();
     gateway.listeners.push(Listener {
         default_group: ServerGroupRef::managed("default/app-00/80"),
-        rules: names
-            .iter()
-            .map(|name| rule(name, &format!("{name}.example.com"), name))
-            .collect(),
-        ..Listener::default()
+        ..Listener::default().with_rules(
+            names
+                .iter()
+                .map(|name| rule(name, &format!("{name}.example.com"), name)),
+        )
     });
     let made = plan(&Observed::default(), &gateway, &options());
     let calls: Vec<(usize, usize)> = made
@@ -441,11 +444,9 @@ fn a_load_balancer_of_somebody_else_is_refused() {
 fn what_does_not_fit_is_left_out_by_whole_ingresses_and_comes_back() {
     let mut wanted = shop();
     for n in 0..6 {
-        wanted.listeners[0].rules.push(rule(
-            &format!("late-{n}"),
-            &format!("late{n}.example.com"),
-            "shop",
-        ));
+        wanted.listeners[0]
+            .rules
+            .push(rule(&format!("late-{n}"), &format!("late{n}.example.com"), "shop").into());
     }
     let mut options = options();
     options.limits.rules = Some(6);
@@ -453,7 +454,7 @@ fn what_does_not_fit_is_left_out_by_whole_ingresses_and_comes_back() {
     let mut cloud = Cloud::default();
     let made = cloud.converge(&mut observed, &wanted, &options);
     assert_eq!(observed.rule_count(), 6);
-    let named: BTreeSet<String> = made.left_out.iter().map(|o| o.name.clone()).collect();
+    let named: BTreeSet<String> = made.left_out.iter().map(|o| o.name.to_string()).collect();
     assert_eq!(
         named,
         BTreeSet::from(["late-2", "late-3", "late-4", "late-5"].map(String::from))
@@ -496,7 +497,7 @@ fn a_quota_that_was_raised_shows_in_what_is_there() {
         let name = format!("more-{n}");
         wanted.listeners[0]
             .rules
-            .push(rule(&name, &format!("more{n}.example.com"), "shop"));
+            .push(rule(&name, &format!("more{n}.example.com"), "shop").into());
     }
     let mut raised = options();
     raised.limits.rules = Some(200);
@@ -507,7 +508,7 @@ fn a_quota_that_was_raised_shows_in_what_is_there() {
     assert_eq!(made.rules.limit, 124);
     wanted.listeners[0]
         .rules
-        .push(rule("late", "late.example.com", "shop"));
+        .push(rule("late", "late.example.com", "shop").into());
     let made = plan(&observed, &wanted, &options());
     assert!(made.is_empty(), "{:?}", lines(&made));
     let left_out: Vec<&str> = made.left_out.iter().map(|o| o.name.as_str()).collect();
@@ -523,7 +524,7 @@ fn what_exceeds_a_limit_is_told_before_the_first_call() {
         let name = format!("more-{n}");
         wanted.listeners[0]
             .rules
-            .push(rule(&name, &format!("more{n}.example.com"), "blog"));
+            .push(rule(&name, &format!("more{n}.example.com"), "blog").into());
         wanted.listeners[1].certificates.push(managed(&name));
     }
     for port in 1..=60 {
@@ -632,11 +633,12 @@ fn clients_are_not_sent_to_a_listener_that_is_not_ready() {
     let (observed, _) = made(&http_only);
     let mut wanted = http_only.clone();
     wanted.listeners.push(https);
-    wanted.listeners[0].rules[0].actions = vec![Action::Redirect(alb_model::Redirect {
-        protocol: "HTTPS".into(),
-        port: "443".into(),
-        ..alb_model::Redirect::default()
-    })];
+    Arc::make_mut(&mut wanted.listeners[0].rules[0]).actions =
+        vec![Action::Redirect(Box::new(alb_model::Redirect {
+            protocol: "HTTPS".into(),
+            port: "443".into(),
+            ..alb_model::Redirect::default()
+        }))];
     let made = plan(&observed, &wanted, &options());
     let redirect = made
         .steps
@@ -689,4 +691,39 @@ fn random_walks_always_come_to_rest() {
             }
         }
     }
+}
+
+#[test]
+fn a_held_listener_loses_the_rules_that_nobody_wants_and_nothing_else() {
+    let (mut observed, mut cloud) = made(&shop());
+    let mut wanted = shop();
+    let held = wanted.listeners.pop().unwrap();
+    let options = Options {
+        held: [held.key()].into(),
+        ..options()
+    };
+    assert_eq!(lines(&plan(&observed, &wanted, &options)), Vec::<String>::new());
+
+    let only: Vec<_> = held.rules.iter().take(1).cloned().collect();
+    let options = Options {
+        held_rules: [(held.key(), only)].into(),
+        ..options
+    };
+    let before = observed.listener(held.key()).unwrap().attributes.clone();
+    cloud.converge(&mut observed, &wanted, &options);
+    let found = observed.listener(held.key()).unwrap();
+    assert_eq!(found.attributes, before);
+    let kept: Vec<_> = found.rules.iter().map(|rule| &rule.rule.conditions).collect();
+    assert_eq!(kept, [&held.rules[0].conditions]);
+    assert!(plan(&observed, &wanted, &options).is_empty());
+
+    // One that is not there is not made of rules alone.
+    wanted.listeners.clear();
+    let fresh = plan(&Observed::default(), &wanted, &options);
+    assert!(
+        fresh
+            .steps
+            .iter()
+            .all(|step| !matches!(step.op, StepOp::CreateListener(_)))
+    );
 }

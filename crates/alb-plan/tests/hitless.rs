@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{
-    Action, CertificateRef, Condition, Gateway, Listener, ListenerProtocol, Rule, ServerGroupRef,
+    Action, CertificateRef, Condition, Gateway, Listener, ListenerProtocol, Rule, ServerGroupRef, Text,
 };
 use alb_plan::{ListenerKey, Observed, Options, Plan, Resolved, RuleIdentity, Step, StepOp, plan};
 use common::{Chance, Cloud, Entry, Matcher, any_order, edited, gateway_of, options, rule};
@@ -59,7 +59,7 @@ fn answer(rule: &Rule, ids: &Resolved) -> String {
                     _ => None,
                 });
                 let expressions = paths.flatten().filter(|v| v.starts_with("~*"));
-                let mut seen: Vec<&String> = Vec::new();
+                let mut seen: Vec<&Text> = Vec::new();
                 for expression in expressions {
                     if !seen.contains(&expression) {
                         seen.push(expression);
@@ -228,8 +228,7 @@ fn listener(key: ListenerKey, rules: Vec<Rule>, default: &str) -> Listener {
         protocol: key.1,
         certificates: https.then_some(certificate).into_iter().collect(),
         default_group: ServerGroupRef::managed(default),
-        rules,
-        ..Listener::default()
+        ..Listener::default().with_rules(rules)
     }
 }
 

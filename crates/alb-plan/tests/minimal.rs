@@ -179,7 +179,7 @@ fn on_header(n: usize) -> Rule {
     Rule {
         conditions: vec![Condition::Header {
             key: "x-env".into(),
-            values: vec![format!("v{n}*")],
+            values: vec![format!("v{n}*")].into_iter().map(Into::into).collect(),
         }],
         actions: vec![Action::FixedResponse(FixedResponse {
             code: 200 + n as u16,
@@ -280,7 +280,7 @@ fn small_rule_with_headers(chance: &mut Chance) -> Rule {
     if chance.one_in(6) {
         rule.conditions.push(Condition::Header {
             key: "x-env".into(),
-            values: vec!["canary".into()],
+            values: vec!["canary".into()].into(),
         });
     }
     rule

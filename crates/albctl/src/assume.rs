@@ -106,7 +106,7 @@ impl Known {
     }
 
     fn describe(&self, object: &ObjectRef) -> Diagnostic {
-        let key = (object.namespace.clone(), object.name.clone());
+        let key = (object.namespace.to_string(), object.name.to_string());
         let (code, what) = match object.kind.as_str() {
             "Service" => {
                 let ports = self.ports.as_ref().and_then(|ports| ports.get(&key));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alb_model::{Diagnostic, ObjectRef, Severity};
+use alb_model::{Diagnostic, ObjectRef, Severity, Text};
 use albconfig_crd::AlbConfig;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service};
@@ -83,9 +83,9 @@ impl Objects {
         };
         let mut reference = object.reference();
         if !namespaced {
-            reference.namespace.clear();
+            reference.namespace = Text::default();
         } else if reference.namespace.is_empty() {
-            namespace.clone_into(&mut reference.namespace);
+            reference.namespace = namespace.into();
         }
         if reference.name.is_empty() {
             let message = "has no metadata.name; give it one".to_owned();
@@ -140,7 +140,7 @@ impl Objects {
             format!("{known_group}/{known_version}")
         };
         let reference = ObjectRef {
-            kind: (*name).to_owned(),
+            kind: (*name).into(),
             ..object.reference()
         };
         if *name != kind {
@@ -186,7 +186,7 @@ impl Objects {
                 }
                 let mut value = typed.value;
                 let metadata = value.metadata_mut();
-                metadata.namespace = Some(reference.namespace.clone()).filter(|name| !name.is_empty());
+                metadata.namespace = Some(reference.namespace.to_string()).filter(|name| !name.is_empty());
                 list(self).push(value);
                 true
             }

@@ -1,6 +1,7 @@
 //! All gateways that the objects of files become.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alb_model::{Diagnostic, Gateway, ObjectRef, Severity};
 use albconfig_crd::{ANNOTATION_PREFIX, AlbConfig, AlbConfigSpec, ListenerSpec};
@@ -205,7 +206,7 @@ impl<'a> Build<'a> {
             let name = (backend.namespace.as_str(), backend.service.as_str());
             let group = assembled.gateway.server_groups.get_mut(key);
             if let (Some((service, slices)), Some(group)) = (self.services.get(&name), group) {
-                group.servers = servers(service, &backend.port, slices);
+                Arc::make_mut(group).servers = servers(service, &backend.port, slices);
             }
         }
     }
@@ -272,8 +273,14 @@ impl<'a> Build<'a> {
                     ObjectRef::new("IngressClass", "", class),
                     "spec.parameters.name".to_owned(),
                 ),
-                None if annotated => (compiled.object.clone(), format!("metadata.annotations[{key}]")),
-                None => (compiled.object.clone(), "spec.ingressClassName".to_owned()),
+                None if annotated => (
+                    ObjectRef::clone(&compiled.object),
+                    format!("metadata.annotations[{key}]"),
+                ),
+                None => (
+                    ObjectRef::clone(&compiled.object),
+                    "spec.ingressClassName".to_owned(),
+                ),
             };
             if !told.contains(&object) {
                 told.push(object.clone());

@@ -158,7 +158,8 @@ fn timeline(runs: &Mutex<Vec<Run>>, rates: &Mutex<Vec<[f64; 2]>>) {
         draw(&class, keys, &config, &runs, &rates);
     }
     println!(
-        "\nA digit is the start of an attempt and its number, = the time it takes, ! an attempt that was throttled.\n\
+        "\nA digit is the start of an attempt and its number, = the time it takes, ! an attempt that was throttled,\n\
+         · a key that waits or is done.\n\
          The rate is the one in force: █ is all that is configured.\n"
     );
 }

@@ -74,7 +74,7 @@ struct Draining<K, J> {
 }
 
 pub(crate) struct Driver<H: Handler> {
-    handler: Arc<H>,
+    attempts: Arc<task::Shared<H>>,
     machine: Machine<H::Key, H::Job, TicketReceipt>,
     origin: Instant,
     gate: Option<Gate>,
@@ -83,9 +83,10 @@ pub(crate) struct Driver<H: Handler> {
     /// No handle is left.
     abandoned: bool,
     ends: mpsc::UnboundedReceiver<End>,
-    ends_sender: mpsc::UnboundedSender<End>,
     running: FxHashMap<AttemptId, Running>,
     shared: Arc<Shared>,
+    /// Submissions of each class in the batch that is being taken in.
+    taken_in: Vec<u32>,
     draining: Option<Draining<H::Key, H::Job>>,
     actions: Vec<Action<H::Key, H::Job, TicketReceipt>>,
 }
@@ -98,9 +99,13 @@ impl<H: Handler> Driver<H> {
         commands: mpsc::UnboundedReceiver<Command<H::Key, H::Job>>,
         shared: Arc<Shared>,
     ) -> Self {
-        let (ends_sender, ends) = mpsc::unbounded_channel();
+        let (sender, ends) = mpsc::unbounded_channel();
+        let attempts = task::Shared {
+            handler,
+            ends: sender,
+        };
         Self {
-            handler: Arc::new(handler),
+            attempts: Arc::new(attempts),
             machine,
             origin: Instant::now(),
             gate,
@@ -108,8 +113,8 @@ impl<H: Handler> Driver<H> {
             commands,
             abandoned: false,
             ends,
-            ends_sender,
             running: FxHashMap::default(),
+            taken_in: vec![0; shared.classes.len()],
             shared,
             draining: None,
             actions: Vec::new(),
@@ -183,26 +188,39 @@ impl<H: Handler> Driver<H> {
     /// Takes in what was received and what is in the channel by now: which key goes first is decided among all of them.
     fn take_commands(&mut self, now: Timestamp, received: &mut Vec<Command<H::Key, H::Job>>) {
         // Not until the channel is empty: somebody who submits without end would keep everything else from happening.
-        let waiting = self.commands.len();
-        for command in received.drain(..) {
-            self.command(now, command);
-        }
-        for _ in 0..waiting {
-            let Ok(command) = self.commands.try_recv() else {
-                break;
-            };
-            self.command(now, command);
+        let mut waiting = self.commands.len();
+        loop {
+            // Each step for the whole batch: waits for memory that another core wrote last overlap.
+            for command in received.iter_mut() {
+                if let Command::Submit(request) = command {
+                    request.receipt.trim();
+                    self.taken_in[request.class as usize] += 1;
+                }
+            }
+            let submissions = received.iter().filter_map(|command| match command {
+                Command::Submit(request) => Some((request.class, &request.key)),
+                _ => None,
+            });
+            self.machine.prepare(submissions);
+            for command in received.drain(..) {
+                self.command(now, command);
+            }
+            for (class, count) in (0..).zip(&mut self.taken_in) {
+                self.shared
+                    .taken_in(class, std::mem::take(count), self.machine.queued(class));
+            }
+            let batch = waiting.min(BATCH);
+            waiting -= batch;
+            received.extend((0..batch).map_while(|_| self.commands.try_recv().ok()));
+            if received.is_empty() {
+                return;
+            }
         }
     }
 
     fn command(&mut self, now: Timestamp, command: Command<H::Key, H::Job>) {
         match command {
-            Command::Submit(mut request) => {
-                let class = request.class;
-                request.receipt.trim();
-                self.handle(now, Event::Submit(request));
-                self.shared.taken_in(class, self.machine.queued(class));
-            }
+            Command::Submit(request) => self.handle(now, Event::Submit(request)),
             Command::Cancel(ticket) => {
                 self.handle(
                     now,
@@ -277,13 +295,7 @@ impl<H: Handler> Driver<H> {
         let span = self.attempt_span(&start);
         let class = self.machine.class_name(start.class).clone();
         let attempt = Attempt::new(class, start.key, start.job, start.number, cancelled.clone());
-        let task = task::spawn(
-            Arc::clone(&self.handler),
-            attempt,
-            start.attempt,
-            span,
-            self.ends_sender.clone(),
-        );
+        let task = task::spawn(Arc::clone(&self.attempts), attempt, start.attempt, span);
         self.running.insert(start.attempt, Running { task, cancelled });
     }
 

@@ -168,10 +168,14 @@ impl ClassShared {
 }
 
 impl Shared {
-    pub(crate) fn taken_in(&self, class: u16, queued: u32) {
-        let class = &self.classes[class as usize];
-        class.queued.store(queued, Relaxed);
-        class.on_the_way.fetch_sub(1, Relaxed);
+    /// So many submissions are no longer on their way, and `queued` wait now. Once for many, as each call takes a line of
+    /// memory away from those who submit.
+    pub(crate) fn taken_in(&self, class: u16, count: u32, queued: u32) {
+        if count > 0 {
+            let class = &self.classes[class as usize];
+            class.queued.store(queued, Relaxed);
+            class.on_the_way.fetch_sub(count, Relaxed);
+        }
     }
 
     pub(crate) fn queued(&self, class: u16, queued: u32) {

@@ -98,7 +98,7 @@ codes! {
         "The field is known but this controller does not act on it.",
         "Remove the field, or do what the message says.";
     FieldUnknown, Warning,
-        "The AlbConfig has a field of that name only in another letter case, or none; the message says which.",
+        "There is no field of that name here, or only in another letter case; the message says which.",
         "Write the name that the message gives, or remove the field.";
     GuardsOmitted, Error,
         "Wildcard hosts need more guard rules than the gateway can hold; a wildcard may match more than one label.",

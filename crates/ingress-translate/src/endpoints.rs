@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alb_model::{Server, ServerType};
+use alb_model::{Server, ServerType, Text};
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
@@ -13,6 +13,25 @@ pub enum ServicePortRef {
     Number(u16),
     /// `port.name`.
     Name(String),
+}
+
+impl ServicePortRef {
+    /// As [`Display`](std::fmt::Display) writes it, without the machinery of formatting: each server group needs it.
+    pub(crate) fn text(&self) -> Text {
+        let Self::Number(number) = self else {
+            return self.to_string().into();
+        };
+        let (mut digits, mut rest, mut start) = ([b'0'; 5], *number, 5);
+        loop {
+            start -= 1;
+            digits[start] += (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        std::str::from_utf8(&digits[start..]).unwrap_or_default().into()
+    }
 }
 
 impl std::fmt::Display for ServicePortRef {
@@ -146,4 +165,19 @@ pub fn servers<'a>(
         description: String::new(),
     });
     servers.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_written_as_they_are_displayed() {
+        for number in 0..=u16::MAX {
+            let port = ServicePortRef::Number(number);
+            assert_eq!(port.text(), port.to_string());
+        }
+        let name = ServicePortRef::Name("http".into());
+        assert_eq!(name.text(), name.to_string());
+    }
 }

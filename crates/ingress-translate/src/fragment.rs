@@ -1,13 +1,13 @@
 //! What one Ingress asks for, before it meets the others.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::sync::Arc;
 
 use alb_model::{
-    Action, BackendProtocol, Certificate, CertificateKey, Condition, Diagnostic, Direction, ListenerProtocol,
-    ObjectRef, Rule, ServerGroupKey, WildcardPattern,
+    BackendProtocol, Certificate, CertificateKey, Condition, Diagnostic, Field, ListenerProtocol, ObjectRef,
+    Rule, ServerGroupKey, Text, TextBuilder, Texts, WildcardPattern,
 };
+use smallvec::{SmallVec, smallvec};
 
 use crate::annotations::{BackendSettings, Canary, Listen};
 use crate::endpoints::ServicePortRef;
@@ -16,20 +16,20 @@ use crate::endpoints::ServicePortRef;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostMatch {
     /// This host, lower-case.
-    Exact(String),
+    Exact(Text),
     /// Exactly one label before this suffix: `example.com` for `*.example.com`.
-    Wildcard(String),
+    Wildcard(Text),
     /// Every host.
     Any,
 }
 
 impl HostMatch {
     /// The host as an Ingress writes it; empty for every host.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Text {
         match self {
             Self::Exact(host) => host.clone(),
-            Self::Wildcard(suffix) => format!("*.{suffix}"),
-            Self::Any => String::new(),
+            Self::Wildcard(suffix) => ["*.", suffix].into_iter().collect(),
+            Self::Any => Text::default(),
         }
     }
 }
@@ -38,26 +38,26 @@ impl HostMatch {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathMatch {
     /// This path only.
-    Exact(String),
+    Exact(Text),
     /// This path and all below it, element by element; without trailing slash, so that the root is empty.
-    Prefix(String),
+    Prefix(Text),
     /// A path pattern of ALB, verbatim; `*` and `?` are wildcards.
-    Pattern(String),
+    Pattern(Text),
     /// A regular expression.
-    Regex(String),
+    Regex(Text),
 }
 
 impl PathMatch {
     /// Every path.
-    pub const ROOT: Self = Self::Prefix(String::new());
+    pub const ROOT: Self = Self::Prefix(Text::new_static(""));
 
     /// The values of ALB's path condition.
-    pub fn values(&self) -> Vec<String> {
+    pub fn values(&self) -> Texts {
         match self {
-            Self::Exact(path) | Self::Pattern(path) => vec![path.clone()],
-            Self::Prefix(path) if path.is_empty() => vec!["/*".into()],
-            Self::Prefix(path) => vec![path.clone(), format!("{path}/*")],
-            Self::Regex(expression) => vec![format!("~*{expression}")],
+            Self::Exact(path) | Self::Pattern(path) => smallvec![path.clone()],
+            Self::Prefix(path) if path.is_empty() => smallvec![Text::new_static("/*")],
+            Self::Prefix(path) => smallvec![path.clone(), [path, "/*"].into_iter().collect()],
+            Self::Regex(expression) => smallvec![["~*", expression].into_iter().collect()],
         }
     }
 
@@ -92,90 +92,88 @@ pub struct CompiledRule {
     pub host: HostMatch,
     /// Path.
     pub path: PathMatch,
-    /// Hosts that a conditions annotation adds; any of them or `host` will do.
-    pub extra_hosts: Vec<String>,
-    /// Path patterns that a conditions annotation adds.
-    pub extra_paths: Vec<String>,
-    /// All other conditions, sorted.
-    pub conditions: Vec<Condition>,
-    /// Request or response.
-    pub direction: Direction,
-    /// Actions in the order they run; of a request rule the last one is final.
-    pub actions: Vec<Action>,
+    /// What a conditions annotation adds to host and path.
+    pub extra: Option<Box<Extra>>,
+    /// The forwarding rule it becomes when nothing interferes. Gateways share it. Its conditions are those for host (unless
+    /// that is every host) and path, then all others, sorted.
+    pub rule: Arc<Rule>,
     /// Whether it can be served as asked. If not, it answers 503 for the path, unless someone else serves it.
     pub valid: bool,
     /// Whether its final action is a forward to the one Service of its path, so that canaries can share it.
     pub plain_forward: bool,
     /// Path of the field it comes from, such as `spec.rules[0].http.paths[1]`.
-    pub field: String,
+    pub field: Field,
+    /// Numbers of the server groups that it refers to, in [`Compiled::backends`].
+    pub(crate) groups: Groups,
+    // What assembly asks of every rule, lest it look into each, which costs a cache miss with many.
+    /// Whether it looks at responses.
+    pub(crate) is_response: bool,
+    /// Whether it answers by a redirect.
+    pub(crate) is_redirect: bool,
+    /// Whether it has [`other_conditions`](Self::other_conditions).
+    pub(crate) has_other_conditions: bool,
 }
 
+/// What a conditions annotation adds to the host and path of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Extra {
+    /// Hosts; any of them or the rule's own will do.
+    pub hosts: Vec<Text>,
+    /// Path patterns.
+    pub paths: Vec<Text>,
+}
+
+/// Numbers of server groups in [`Compiled::backends`]; most rules have one.
+pub(crate) type Groups = SmallVec<[u32; 4]>;
+
 impl CompiledRule {
-    /// The hosts of its host condition; empty for every host.
-    pub(crate) fn hosts(&self) -> Vec<String> {
-        let own = Some(self.host.text()).filter(|host| !host.is_empty());
-        let mut hosts: Vec<String> = own.into_iter().collect();
-        hosts.extend(
-            self.extra_hosts
-                .iter()
-                .filter(|host| **host != self.host.text())
-                .cloned(),
-        );
-        hosts
+    /// The hosts of a conditions annotation.
+    pub fn extra_hosts(&self) -> &[Text] {
+        self.extra.as_ref().map_or(&[], |extra| &extra.hosts)
     }
 
-    /// Its conditions but for the host.
-    pub(crate) fn other_conditions(&self) -> Vec<Condition> {
-        let mut paths = self.path.values();
-        for path in &self.extra_paths {
-            if !paths.contains(path) {
-                paths.push(path.clone());
-            }
-        }
-        let mut conditions = Vec::with_capacity(self.conditions.len() + 2);
-        conditions.push(Condition::Path { values: paths });
-        conditions.extend(self.conditions.iter().cloned());
-        conditions
+    /// All conditions but those for host and path, sorted.
+    pub fn other_conditions(&self) -> &[Condition] {
+        let of_host = usize::from(self.host != HostMatch::Any || !self.extra_hosts().is_empty());
+        self.rule.conditions.get(of_host + 1..).unwrap_or_default()
     }
+}
 
-    /// The forwarding rule it becomes when nothing interferes.
-    pub(crate) fn to_rule(&self) -> Rule {
-        let hosts = self.hosts();
-        let mut conditions = self.other_conditions();
-        if !hosts.is_empty() {
-            conditions.insert(0, Condition::Host { values: hosts });
-        }
-        Rule {
-            direction: self.direction,
-            conditions,
-            actions: self.actions.clone(),
-            ..Rule::default()
+/// The values of a host condition; empty for every host.
+pub(crate) fn host_values(host: &HostMatch, extra: &[Text]) -> Texts {
+    let own = host.text();
+    let others = extra.iter().filter(|other| **other != own).cloned();
+    let own = Some(own.clone()).filter(|own| !own.is_empty());
+    own.into_iter().chain(others).collect()
+}
+
+/// The values of a path condition.
+pub(crate) fn path_values(path: &PathMatch, extra: &[Text]) -> Texts {
+    let mut values = path.values();
+    for path in extra {
+        if !values.contains(path) {
+            values.push(path.clone());
         }
     }
+    values
 }
 
 /// A port of a Service with the settings of its server group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
     /// Namespace of the Service.
-    pub namespace: String,
+    pub namespace: Text,
     /// Its name.
-    pub service: String,
+    pub service: Text,
     /// Its port, always by number.
     pub port: ServicePortRef,
     /// Settings.
-    pub settings: BackendSettings,
+    pub settings: Arc<BackendSettings>,
     /// Whether the Service has IPv6 addresses only.
     pub ipv6: bool,
-}
-
-impl Backend {
     /// Name of the server group in a gateway: `namespace/service/port`, and a hash of the settings unless they are the
     /// defaults.
-    pub fn key(&self) -> ServerGroupKey {
-        let hash = self.settings.discriminator();
-        group_key(&self.namespace, &self.service, &self.port, hash.as_deref())
-    }
+    pub key: ServerGroupKey,
 }
 
 /// Name of a server group: [`Backend::key`].
@@ -185,16 +183,15 @@ pub(crate) fn group_key(
     port: &ServicePortRef,
     settings_hash: Option<&str>,
 ) -> ServerGroupKey {
-    // Room for the longest number and the hash, so that the text need not grow.
-    let room = namespace.len() + service.len() + "//65535/01234567".len();
-    let mut key = String::with_capacity(room);
-    // Writing to a String cannot fail.
-    let _ = write!(key, "{namespace}/{service}/{port}");
+    let mut key = TextBuilder::new();
+    for part in [namespace, "/", service, "/", &port.text()] {
+        key.push_str(part);
+    }
     if let Some(hash) = settings_hash {
         key.push('/');
         key.push_str(hash);
     }
-    ServerGroupKey(key)
+    ServerGroupKey(key.finish())
 }
 
 /// One entry of `spec.tls`.
@@ -208,12 +205,19 @@ pub(crate) struct CompiledTls {
     pub(crate) reported: bool,
 }
 
+impl CompiledTls {
+    /// Whether it is about a host.
+    pub(crate) fn is_for(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|listed| listed == host)
+    }
+}
+
 /// One Ingress, compiled. It depends on nothing but the Ingress and the objects in [`Compiled::reads`], so that it can be
 /// kept until one of them changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {
     /// The Ingress.
-    pub object: ObjectRef,
+    pub object: Arc<ObjectRef>,
     /// When it was created, Unix seconds; the older of two owns what both ask for. Without one: after all others.
     pub created_s: i64,
     /// Its `order`.
@@ -223,11 +227,11 @@ pub struct Compiled {
     /// Its default backend.
     pub default_backend: Option<CompiledRule>,
     /// Server groups its rules refer to.
-    pub backends: BTreeMap<ServerGroupKey, Backend>,
+    pub backends: Vec<Arc<Backend>>,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
-    /// Objects that were looked up, whether they exist or not.
-    pub reads: BTreeSet<ObjectRef>,
+    /// Objects that were looked up, whether they exist or not; sorted, each once.
+    pub reads: Vec<ObjectRef>,
     /// The protocol of all of its server groups.
     pub(crate) protocol: BackendProtocol,
     pub(crate) listen: Listen,
@@ -239,6 +243,6 @@ impl Compiled {
     /// The listeners it asks for, by (port, protocol): `listen-ports`; else 443/HTTPS for hosts in `spec.tls` and 80/HTTP
     /// for all others. A canary is served where the Ingress it belongs to is.
     pub fn listeners(&self) -> Vec<(u16, ListenerProtocol)> {
-        crate::assemble::wanted_listeners(self)
+        crate::assemble::wanted_listeners(self).to_vec()
     }
 }

@@ -65,7 +65,7 @@ pub use codes::{Code, CodeInfo};
 pub use compile::compile;
 pub use discovery::{AccountCertificate, AccountCertificates, UPLOADED_PREFIX};
 pub use endpoints::{EndpointSliceView, EndpointView, ServicePortRef, is_ipv6_only, servers, service_port};
-pub use fragment::{Backend, Compiled, CompiledRule, HostMatch, PathMatch};
+pub use fragment::{Backend, Compiled, CompiledRule, Extra, HostMatch, PathMatch};
 pub use generate::{Generated, generated_albconfig};
 pub use lookups::{Lookups, MemoryLookups, SecretState, default_class};
 pub use secret::{TlsSecret, TlsSecretError, covers, parse_tls_secret};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::networking::v1::IngressClass;
+use rustc_hash::FxHashMap;
 
 use crate::{AccountCertificates, TlsSecret, TlsSecretError, parse_tls_secret};
 
@@ -56,8 +57,8 @@ const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-cl
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLookups {
     /// By namespace and name.
-    services: BTreeMap<String, BTreeMap<String, Arc<Service>>>,
-    secrets: BTreeMap<String, BTreeMap<String, Arc<SecretState>>>,
+    services: FxHashMap<String, FxHashMap<String, Arc<Service>>>,
+    secrets: FxHashMap<String, FxHashMap<String, Arc<SecretState>>>,
     classes: BTreeMap<String, Arc<IngressClass>>,
     account: Arc<AccountCertificates>,
 }

@@ -25,11 +25,9 @@ fn group(annotations: &[(&str, &str)]) -> ServerGroup {
     assert_eq!(translated.codes(), Vec::<String>::new(), "{annotations:?}");
     let groups = &translated.assembled.gateway.server_groups;
     assert_eq!(groups.len(), 2);
-    groups
-        .values()
-        .find(|group| group.service_name.as_deref() == Some("a"))
-        .unwrap()
-        .clone()
+    let mut groups = groups.values();
+    let found = groups.find(|group| group.service_name.as_deref() == Some("a"));
+    ServerGroup::clone(found.unwrap())
 }
 
 fn actions(annotations: &[(&str, &str)]) -> Vec<Action> {
@@ -119,7 +117,7 @@ fn server_group_annotations_set_up_the_group() {
     );
     assert_eq!(
         group(&[("healthcheck-enabled", "true")]).health_check,
-        Some(HealthCheck::default())
+        Some(Box::new(HealthCheck::default()))
     );
     let check = group(&[
         ("healthcheck-enabled", "true"),
@@ -136,7 +134,7 @@ fn server_group_annotations_set_up_the_group() {
     ]);
     assert_eq!(
         check.health_check,
-        Some(HealthCheck {
+        Some(Box::new(HealthCheck {
             protocol: HealthCheckProtocol::Https,
             path: "/ok".into(),
             host: None,
@@ -148,7 +146,7 @@ fn server_group_annotations_set_up_the_group() {
             healthy_threshold: 4,
             unhealthy_threshold: 6,
             connect_port: 81,
-        })
+        }))
     );
     let grpc = group(&[
         ("healthcheck-enabled", "true"),
@@ -356,7 +354,7 @@ fn response_rules_edit_headers_of_answers() {
     let last = translated.rules((80, Http)).last().unwrap();
     assert_eq!(last.direction, alb_model::Direction::Response);
     assert!(last.conditions.contains(&Condition::ResponseStatusCode {
-        values: vec!["200".into()]
+        values: vec!["200".into()].into()
     }));
     assert_eq!(translated.get("http://h.com/"), "a");
 }
@@ -477,6 +475,50 @@ fn canaries_that_cannot_join_are_told_and_harm_nobody() {
             .codes()
             .contains(&"CanaryIgnored c2 spec.rules[0].http.paths[0]".into())
     );
+}
+
+#[test]
+fn of_two_canaries_that_the_same_selects_the_older_is_served_and_the_other_told() {
+    let canary = ("canary", "true");
+    let mut world = World::new();
+    world.certified().ingress("base", &[], &["h.com prefix /p a"]);
+    let by = |value| {
+        [
+            canary,
+            ("canary-by-header", "X-Env"),
+            ("canary-by-header-value", value),
+        ]
+    };
+    world.ingress("c1", &by("beta"), &["h.com prefix /p b"]);
+    let again = [
+        canary,
+        ("canary-by-header", "x-env"),
+        ("canary-by-header-value", "beta"),
+    ];
+    world.ingress("c2", &again, &["h.com prefix /p c"]);
+    world.ingress("c3", &by("gamma"), &["h.com prefix /p d"]);
+    for name in ["c4", "c5"] {
+        world.ingress(
+            name,
+            &[canary, ("canary-by-cookie", "who")],
+            &["h.com prefix /p d"],
+        );
+    }
+    let translated = world.translate();
+    let ask = |name: &str, value: &str| translated.get_with("http://h.com/p", &[(name, value)]);
+    assert_eq!(ask("x-env", "beta"), "b");
+    assert_eq!(ask("x-env", "gamma"), "d");
+    assert_eq!(ask("cookie", "who=always"), "d");
+    assert_eq!(ask("cookie", "who=never"), "a");
+    assert_eq!(
+        translated.codes(),
+        [
+            "CanaryIgnored c2 spec.rules[0].http.paths[0]",
+            "CanaryIgnored c5 spec.rules[0].http.paths[0]"
+        ]
+    );
+    // The path itself, three canaries, `never` of the cookie, and the 404.
+    assert_eq!(translated.rules((80, Http)).len(), 6);
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod generate;
 #[path = "../../alb-model/tests/naive_agrees/naive.rs"]
 mod naive;
 
+use std::sync::Arc;
+
 use alb_model::{Condition, Decision, Direction, Edition, Gateway, Rule, limits};
 use common::World;
 use common::corpus::{Corpus, RULES_PER_TEAM};
@@ -21,11 +23,11 @@ use ingress_translate::{Compaction, assemble, compacted, compile};
 const REQUESTS_PER_LISTENER: usize = 60;
 
 /// Rules that look more like each other: most take their actions, conditions or single values from another.
-fn alike(random: &mut Random, rules: &[Rule]) -> Vec<Rule> {
+fn alike(random: &mut Random, rules: &[Arc<Rule>]) -> Vec<Rule> {
     let mut out: Vec<Rule> = Vec::new();
     for rule in rules {
         for _ in 0..*random.pick(&[1, 2, 3]) {
-            let mut rule = rule.clone();
+            let mut rule = Rule::clone(rule);
             rule.priority = None;
             let same_direction: Vec<Rule> = out
                 .iter()
@@ -81,7 +83,10 @@ fn compaction_changes_no_answer() {
         let gateway: Gateway = random.gateway();
         for listener in &gateway.listeners {
             let mut plain = listener.clone();
-            plain.rules = alike(&mut random, &listener.rules);
+            plain.rules = alike(&mut random, &listener.rules)
+                .into_iter()
+                .map(Into::into)
+                .collect();
             let mut compact = plain.clone();
             compact.rules = compacted(compact.rules, Edition::Standard);
             before += plain.rules.len();

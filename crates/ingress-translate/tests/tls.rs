@@ -3,8 +3,8 @@
 
 mod common;
 
-use alb_model::CertificateRef;
 use alb_model::ListenerProtocol::{Http, Https};
+use alb_model::{Action, CertificateRef};
 use common::{World, tls_secret};
 use ingress_translate::{AccountCertificate, AccountCertificates, TlsSecretError, covers, parse_tls_secret};
 use k8s_openapi::ByteString;
@@ -175,6 +175,16 @@ fn https_without_any_certificate_is_held_and_http_goes_on() {
     assert!(translated.listener((443, Https)).is_none());
     assert_eq!(translated.assembled.held, [(443, Https)].into());
     assert!(translated.listener((80, Http)).is_some());
+    // Nobody asks for it: what it served before it may serve no more.
+    let rules = &translated.assembled.held_rules[&(443, Https)];
+    assert_eq!(rules.len(), 1);
+    assert!(matches!(&rules[0].actions[..], [Action::FixedResponse(fixed)] if fixed.code == 404));
+
+    // An Ingress does, and lacks its certificate: what was served goes on.
+    tls_ingress(&mut world, "secure", "missing", &["s.com"]);
+    let translated = world.translate();
+    assert_eq!(translated.assembled.held, [(443, Https)].into());
+    assert!(translated.assembled.held_rules.is_empty());
 }
 
 #[test]

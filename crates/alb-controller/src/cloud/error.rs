@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use alb_api::{Error, ErrorClass};
-use alb_model::{ObjectRef, Origin};
+use alb_model::{ObjectRef, Origins};
 use alb_plan::Unresolved;
 
 use super::SourceError;
@@ -17,7 +17,7 @@ pub struct Refusal {
     /// What it is: its conditions and actions, or its id.
     pub description: String,
     /// Where it comes from.
-    pub origins: Vec<Origin>,
+    pub origins: Origins,
     /// Whether a rule was there before, which stays as it was.
     pub is_change: bool,
     /// The API's code, such as `IllegalParam.Values`.

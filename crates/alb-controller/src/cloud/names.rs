@@ -18,7 +18,7 @@ impl<'a> RuleNames<'a> {
         let there = observed.listeners.iter().flat_map(|l| &l.rules);
         Self {
             by_name: wanted
-                .map(|rule| (RuleIdentity::of(rule).rule_name(), rule))
+                .map(|rule| (RuleIdentity::of(rule).rule_name(), &**rule))
                 .collect(),
             by_id: there
                 .map(|rule| (rule.id().to_owned(), rule.rule.name.clone()))
@@ -45,7 +45,7 @@ impl<'a> RuleNames<'a> {
     /// The objects whose rules a step makes, changes, or needs.
     pub(super) fn objects(&self, op: &StepOp) -> BTreeSet<ObjectRef> {
         let mut objects = BTreeSet::new();
-        let mut add = |rule: &Rule| objects.extend(rule.origins.iter().map(|o| o.object.clone()));
+        let mut add = |rule: &Rule| objects.extend(rule.origins.iter().map(|o| ObjectRef::clone(&o.object)));
         match op {
             StepOp::CreateRules { rules, .. } => {
                 rules.iter().filter_map(|r| self.rule(&r.name)).for_each(add);

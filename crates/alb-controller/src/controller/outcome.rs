@@ -151,7 +151,7 @@ impl Run {
         let rules = wanted.gateway.listeners.iter().flat_map(|l| &l.rules);
         let users: BTreeSet<ObjectRef> = rules
             .filter(|rule| uses(rule, &key.group))
-            .flat_map(|rule| rule.origins.iter().map(|origin| origin.object.clone()))
+            .flat_map(|rule| rule.origins.iter().map(|origin| ObjectRef::clone(&origin.object)))
             .chain([ObjectRef::new("AlbConfig", "", &**name)])
             .collect();
         for finding in hurt(failed, users) {
@@ -257,8 +257,8 @@ impl Run {
         let regarding = ObjectReference {
             api_version: Some(api_version.to_owned()),
             kind: Some(kind.to_owned()),
-            namespace: (!object.namespace.is_empty()).then(|| object.namespace.clone()),
-            name: Some(object.name.clone()),
+            namespace: (!object.namespace.is_empty()).then(|| object.namespace.to_string()),
+            name: Some(object.name.to_string()),
             uid: self.index.uid(kind, &key),
             ..ObjectReference::default()
         };

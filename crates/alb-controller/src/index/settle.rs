@@ -59,7 +59,7 @@ impl Index {
             Target::Invalid(findings) => findings.clone(),
             Target::AlbConfig(name) => {
                 let compiled = translate::compile(ingress, &self.objects, &self.settings);
-                let reads = compiled.reads.clone();
+                let reads = compiled.reads.iter().cloned().collect();
                 return Entry {
                     albconfig: Some(name.as_str().into()),
                     compiled: Some(compiled),
@@ -133,7 +133,7 @@ impl Index {
             .collect();
         let created = compiled
             .iter()
-            .map(|c| (c.object.clone(), c.created_s))
+            .map(|c| (ObjectRef::clone(&c.object), c.created_s))
             // The gateway's own rules, such as the one that answers 404, go before those of any Ingress.
             .chain([(object("AlbConfig", &Key::new("", name)), i64::MIN)])
             .collect();
@@ -180,6 +180,7 @@ impl Index {
             gateway: Arc::new(assembled.gateway),
             accepted: assembled.accepted,
             held: assembled.held,
+            held_rules: assembled.held_rules,
             frozen_load_balancer: assembled.frozen_load_balancer,
             frozen_listeners: assembled.frozen_listeners,
             created,

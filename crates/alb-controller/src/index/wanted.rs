@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use alb_model::{Diagnostic, Gateway, ListenerProtocol, ObjectRef, Server, ServerGroupKey};
+use alb_model::{Diagnostic, Gateway, ListenerProtocol, ObjectRef, Rule, Server, ServerGroupKey};
 use albconfig_crd::AlbConfig;
 use ingress_translate::{Generated, ServicePortRef};
 
@@ -21,6 +21,8 @@ pub(crate) struct WantedGateway {
     pub(crate) accepted: bool,
     /// Listeners that can't be built now and must be neither created nor deleted.
     pub(crate) held: BTreeSet<(u16, ListenerProtocol)>,
+    /// The rules of those of them of which only that is known.
+    pub(crate) held_rules: BTreeMap<(u16, ListenerProtocol), Vec<Arc<Rule>>>,
     /// Whether the load balancer's attributes stay as they are, for what is written of them has a mistake.
     pub(crate) frozen_load_balancer: bool,
     /// Listeners whose attributes stay as they are.

@@ -113,10 +113,11 @@ impl Worker {
             balancer.zone_mappings = cloud::discover_zones(&self.alb, &balancer.vpc_id).await?;
         }
         for (group, wish) in &mut desired.server_groups {
-            wish.servers = self.wanted_servers(&PoolKey {
+            let servers = self.wanted_servers(&PoolKey {
                 albconfig: name.clone(),
                 group: group.clone(),
             });
+            Arc::make_mut(wish).servers = servers;
         }
         let options = self.plan_options(name, wanted);
         let plan = plan(&observed, &desired, &options);
@@ -329,6 +330,7 @@ impl Worker {
             },
             created: wanted.created.clone(),
             held: wanted.held.clone(),
+            held_rules: wanted.held_rules.clone(),
             frozen_load_balancer: wanted.frozen_load_balancer,
             frozen_listeners: wanted.frozen_listeners.clone(),
             former_tags: self.former_tags(name, &wanted.albconfig),
@@ -433,7 +435,9 @@ fn refused(albconfig: &str, refusal: &Refusal) -> Vec<Diagnostic> {
         return vec![found(ObjectRef::new("AlbConfig", "", albconfig), "")];
     }
     let origins = refusal.origins.iter();
-    origins.map(|o| found(o.object.clone(), &o.field)).collect()
+    origins
+        .map(|o| found(ObjectRef::clone(&o.object), &o.field.to_string()))
+        .collect()
 }
 
 /// Certificates and keys, from the Secrets they stand in.

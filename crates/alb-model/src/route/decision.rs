@@ -48,7 +48,7 @@ pub(super) fn decide<'a>(
                 decision.limit.get_or_insert_with(|| limit.clone());
             }
             Action::Cors(cors) => {
-                decision.cors.get_or_insert_with(|| cors.clone());
+                decision.cors.get_or_insert_with(|| (**cors).clone());
             }
             Action::TrafficMirror(mirror) => decision.mirror.extend(mirror.groups.iter().cloned()),
             Action::Rewrite(rewrite) if !rewritten => {

@@ -43,7 +43,7 @@ pub struct Unmet {
 /// use alb_model::{Condition, Listener, Request, Rule, Scheme, explain};
 ///
 /// let rule = |path: &str| Rule { conditions: vec![Condition::path([path])], ..Rule::default() };
-/// let listener = Listener { rules: vec![rule("/a"), rule("/b")], ..Listener::default() };
+/// let listener = Listener::default().with_rules([rule("/a"), rule("/b")]);
 /// let request = Request {
 ///     method: "GET",
 ///     scheme: Scheme::Http,

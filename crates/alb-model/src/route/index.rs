@@ -255,7 +255,9 @@ mod tests {
             vec![Condition::path(["~*^/x/(y|z)"])],
             vec![Condition::path(["~*y"])],
             vec![Condition::host(["a?.com"])],
-            vec![Condition::Host { values: vec![] }],
+            vec![Condition::Host {
+                values: vec![].into(),
+            }],
             vec![],
         ]);
         for (host, path, expected) in [

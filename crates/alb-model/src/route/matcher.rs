@@ -8,7 +8,7 @@ use regex::Captures;
 
 use super::Request;
 use super::pattern::{PathPattern, WildcardPattern};
-use crate::{Condition, KeyValue};
+use crate::{Condition, KeyValue, Text};
 
 /// A request, and a response if there is one, prepared for matching.
 pub(super) struct Subject<'a> {
@@ -57,12 +57,12 @@ impl<'a> Subject<'a> {
 pub(super) enum Matcher {
     Host(Vec<WildcardPattern>),
     Path(Vec<PathPattern>),
-    Header(String, Vec<WildcardPattern>),
-    Query(Vec<(String, WildcardPattern)>),
-    Method(Vec<String>),
-    Cookie(Vec<(String, WildcardPattern)>),
+    Header(Text, Vec<WildcardPattern>),
+    Query(Vec<(Text, WildcardPattern)>),
+    Method(Vec<Text>),
+    Cookie(Vec<(Text, WildcardPattern)>),
     SourceIp(Vec<IpNet>),
-    ResponseHeader(String, Vec<WildcardPattern>),
+    ResponseHeader(Text, Vec<WildcardPattern>),
     ResponseStatus(Vec<WildcardPattern>),
 }
 
@@ -78,7 +78,7 @@ impl Matcher {
             Condition::Path { values } => Self::Path(values.iter().map(|v| PathPattern::new(v)).collect()),
             Condition::Header { key, values } => Self::Header(key.clone(), wildcards(values)),
             Condition::QueryString { values } => Self::Query(pairs(values)),
-            Condition::Method { values } => Self::Method(values.clone()),
+            Condition::Method { values } => Self::Method(values.to_vec()),
             Condition::Cookie { values } => Self::Cookie(pairs(values)),
             Condition::SourceIp { values } => {
                 Self::SourceIp(values.iter().filter_map(|v| parse_block(v)).collect())
@@ -135,11 +135,11 @@ impl Matcher {
     }
 }
 
-fn wildcards(values: &[String]) -> Vec<WildcardPattern> {
+fn wildcards(values: &[Text]) -> Vec<WildcardPattern> {
     values.iter().map(|v| WildcardPattern::new(v)).collect()
 }
 
-fn pairs(values: &[KeyValue]) -> Vec<(String, WildcardPattern)> {
+fn pairs(values: &[KeyValue]) -> Vec<(Text, WildcardPattern)> {
     values
         .iter()
         .map(|pair| (pair.key.clone(), WildcardPattern::new(&pair.value)))
@@ -160,7 +160,7 @@ fn header_matches(headers: &[(&str, &str)], key: &str, values: &[WildcardPattern
         .any(|(_, value)| values.iter().any(|v| v.matches(value)))
 }
 
-fn pair_matches(values: &[(String, WildcardPattern)], (key, value): (&str, &str)) -> bool {
+fn pair_matches(values: &[(Text, WildcardPattern)], (key, value): (&str, &str)) -> bool {
     values
         .iter()
         .any(|(k, pattern)| k == key && pattern.matches(value))

@@ -151,6 +151,7 @@ pub(super) fn in_order(listener: &Listener, direction: Direction) -> Vec<(usize,
         .rules
         .iter()
         .enumerate()
+        .map(|(place, rule)| (place, &**rule))
         .filter(|(_, rule)| rule.direction == direction)
         .collect();
     if rules.iter().all(|(_, rule)| rule.priority.is_some()) {
@@ -164,9 +165,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Condition, KeyValue, Scheme};
+    use crate::{Condition, KeyValue, Scheme, Text};
 
-    fn pattern(alphabet: &'static str, max: usize) -> impl Strategy<Value = String> {
+    fn pattern(alphabet: &'static str, max: usize) -> impl Strategy<Value = Text> {
         proptest::collection::vec(
             proptest::sample::select(alphabet.chars().collect::<Vec<_>>()),
             0..=max,
@@ -178,28 +179,28 @@ mod tests {
         proptest::collection::vec(value, 0..3)
     }
 
-    fn path_value() -> impl Strategy<Value = String> {
+    fn path_value() -> impl Strategy<Value = Text> {
         prop_oneof![
             4 => pattern("/ab", 5),
             4 => pattern("/ab*?", 5),
-            1 => pattern("/ab", 4).prop_map(|p| p + "*"),
-            2 => pattern("/ab.*?|()^$+", 7).prop_map(|p| format!("~*^{p}")),
-            1 => pattern("/ab.*?|()^$+[]", 7).prop_map(|p| format!("~*{p}")),
+            1 => pattern("/ab", 4).prop_map(|p| format!("{p}*").into()),
+            2 => pattern("/ab.*?|()^$+", 7).prop_map(|p| format!("~*^{p}").into()),
+            1 => pattern("/ab.*?|()^$+[]", 7).prop_map(|p| format!("~*{p}").into()),
         ]
     }
 
     fn condition() -> impl Strategy<Value = Condition> {
         let pair = || ("[ab]", pattern("ab*?", 2)).prop_map(|(k, v)| KeyValue::new(k, v));
         prop_oneof![
-            6 => values(prop_oneof![pattern("aB.", 4), pattern("ab.*?", 4), pattern("ab.", 3).prop_map(|h| format!("*.{h}"))])
-                .prop_map(|values| Condition::Host { values }),
-            6 => values(path_value()).prop_map(|values| Condition::Path { values }),
-            1 => values(pattern("ab*?", 2)).prop_map(|values| Condition::Header { key: "X-A".into(), values }),
+            6 => values(prop_oneof![pattern("aB.", 4), pattern("ab.*?", 4), pattern("ab.", 3).prop_map(|h| format!("*.{h}").into())])
+                .prop_map(|values| Condition::Host { values: values.into() }),
+            6 => values(path_value()).prop_map(|values| Condition::Path { values: values.into() }),
+            1 => values(pattern("ab*?", 2)).prop_map(|values| Condition::Header { key: "X-A".into(), values: values.into() }),
             1 => values(pair()).prop_map(|values| Condition::QueryString { values }),
             1 => values(pair()).prop_map(|values| Condition::Cookie { values }),
-            1 => Just(Condition::Method { values: vec!["GET".into()] }),
-            1 => Just(Condition::SourceIp { values: vec!["10.0.0.0/8".into(), "::1".into(), "nonsense".into()] }),
-            1 => Just(Condition::ResponseStatusCode { values: vec!["*".into()] }),
+            1 => Just(Condition::Method { values: vec!["GET".into()].into() }),
+            1 => Just(Condition::SourceIp { values: vec!["10.0.0.0/8".into(), "::1".into(), "nonsense".into()].into() }),
+            1 => Just(Condition::ResponseStatusCode { values: vec!["*".into()].into() }),
         ]
     }
 
@@ -226,7 +227,7 @@ mod tests {
                 1..12,
             ),
         ) {
-            let router = ListenerRouter::new(&Listener { rules, ..Listener::default() });
+            let router = ListenerRouter::new(&Listener::default().with_rules(rules));
             for (host, path, query, value, get) in &requests {
                 let cookie = format!("{value}={value}; b=a");
                 let request = Request {

@@ -2,7 +2,7 @@
 
 use super::{Findings, text};
 use crate::route::parse_block;
-use crate::{Condition, Direction, Edition, KeyValue, limits};
+use crate::{Condition, Direction, Edition, KeyValue, Text, limits};
 
 /// Checks one condition; `at` is its path.
 pub(super) fn check(
@@ -73,11 +73,11 @@ fn not_empty<T>(values: &[T], at: &str, out: &mut Findings) {
 }
 
 fn each(
-    values: &[String],
+    values: &[Text],
     at: &str,
     code: &'static str,
     out: &mut Findings,
-    check: impl Fn(&String) -> text::Check,
+    check: impl Fn(&Text) -> text::Check,
 ) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
@@ -85,7 +85,7 @@ fn each(
     }
 }
 
-fn header(key: &str, values: &[String], at: &str, out: &mut Findings) {
+fn header(key: &str, values: &[Text], at: &str, out: &mut Findings) {
     out.text(
         "HeaderKeyInvalid",
         format_args!("{at}.key"),
@@ -109,7 +109,7 @@ fn pairs(
     }
 }
 
-fn listed(values: &[String], at: &str, out: &mut Findings) {
+fn listed(values: &[Text], at: &str, out: &mut Findings) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
         if !limits::METHODS.contains(&value.as_str()) {
@@ -125,7 +125,7 @@ fn listed(values: &[String], at: &str, out: &mut Findings) {
     }
 }
 
-fn source_ips(values: &[String], at: &str, out: &mut Findings) {
+fn source_ips(values: &[Text], at: &str, out: &mut Findings) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
         if parse_block(value).is_none() {
@@ -140,7 +140,7 @@ fn source_ips(values: &[String], at: &str, out: &mut Findings) {
     }
 }
 
-fn status_codes(values: &[String], at: &str, out: &mut Findings) {
+fn status_codes(values: &[Text], at: &str, out: &mut Findings) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
         let is_pattern = |c: char| c.is_ascii_digit() || matches!(c, '*' | '?');

@@ -41,8 +41,8 @@ impl Violation {
         Diagnostic::new(
             self.severity,
             self.code,
-            origin.object.clone(),
-            origin.field.clone(),
+            (*origin.object).clone(),
+            &origin.field,
             format!("{} (in {} of the forwarding rule)", self.message, self.field),
         )
     }

@@ -1,6 +1,7 @@
 //! Rules: by themselves, on their listener, and beside each other.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::{Findings, Violation, action, condition, text};
 use crate::{
@@ -145,7 +146,7 @@ fn leads_back(redirect: &Redirect, listener: &Listener) -> bool {
 }
 
 /// Findings about rules of a listener that repeat another's priority or conditions, by place.
-pub(super) fn duplicates(rules: &[Rule]) -> Vec<Vec<Violation>> {
+pub(super) fn duplicates(rules: &[Arc<Rule>]) -> Vec<Vec<Violation>> {
     let mut by_priority: BTreeMap<(Direction, u16), usize> = BTreeMap::new();
     let mut by_conditions: HashMap<(Direction, Vec<&Condition>), usize> = HashMap::new();
     let findings = rules.iter().enumerate().map(|(i, rule)| {

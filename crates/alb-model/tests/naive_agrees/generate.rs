@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use alb_model::{
     Action, Condition, Cors, Direction, FixedResponse, Forward, Gateway, HeaderValueType, InsertHeader,
     KeyValue, Listener, ListenerProtocol, Redirect, RedirectCode, RemoveHeader, Request, Rewrite, Rule,
-    Scheme, ServerGroupRef, Target, TrafficLimit, TrafficMirror,
+    Scheme, ServerGroupRef, Target, Texts, TrafficLimit, TrafficMirror,
 };
 
 const LABELS: &[&str] = &["a", "b", "ab", "shop", "A"];
@@ -129,14 +129,17 @@ impl Random {
         (0..count).map(|_| one(self)).collect()
     }
 
+    fn texts(&mut self, least: usize, most: usize, mut one: impl FnMut(&mut Self) -> String) -> Texts {
+        self.several(least, most, |random| one(random).into()).into()
+    }
+
     pub(crate) fn gateway(&mut self) -> Gateway {
         let most = *self.pick(&[3, 12, 40]);
         let mut listener = |port, protocol| Listener {
             port,
             protocol,
             default_group: ServerGroupRef::managed("default"),
-            rules: self.rules(most),
-            ..Listener::default()
+            ..Listener::default().with_rules(self.rules(most))
         };
         let listeners = vec![
             listener(80, ListenerProtocol::Http),
@@ -178,14 +181,14 @@ impl Random {
         let least = most.min(1);
         match self.below(if response { 18 } else { 15 }) {
             0..=4 => Condition::Host {
-                values: self.several(least, most, Self::host_value),
+                values: self.texts(least, most, Self::host_value),
             },
             5..=9 => Condition::Path {
-                values: self.several(least, most, Self::path_value),
+                values: self.texts(least, most, Self::path_value),
             },
             10 => Condition::Header {
-                key: self.header_name(),
-                values: self.several(least, most, Self::value),
+                key: self.header_name().into(),
+                values: self.texts(least, most, Self::value),
             },
             11 => Condition::QueryString {
                 values: self.several(least, most, Self::pair),
@@ -194,17 +197,17 @@ impl Random {
                 values: self.several(least, most, Self::pair),
             },
             13 => Condition::Method {
-                values: self.several(least, 2, |r| r.text(&["GET", "POST", "PUT"])),
+                values: self.texts(least, 2, |r| r.text(&["GET", "POST", "PUT"])),
             },
             14 if self.percent(90) => Condition::SourceIp {
-                values: self.several(least, most, |r| r.text(BLOCKS)),
+                values: self.texts(least, most, |r| r.text(BLOCKS)),
             },
             15 | 16 => Condition::ResponseHeader {
-                key: self.header_name(),
-                values: self.several(least, most, Self::value),
+                key: self.header_name().into(),
+                values: self.texts(least, most, Self::value),
             },
             _ => Condition::ResponseStatusCode {
-                values: self.several(least, most, |r| r.text(&["200", "404", "4*", "5??", "*", "50?"])),
+                values: self.texts(least, most, |r| r.text(&["200", "404", "4*", "5??", "*", "50?"])),
             },
         }
     }
@@ -280,16 +283,16 @@ impl Random {
             1 => Action::TrafficMirror(TrafficMirror {
                 groups: random.several(1, 2, Self::group),
             }),
-            2 => Action::Cors(Cors {
+            2 => Action::Cors(Box::new(Cors {
                 allow_origin: vec![random.text(VALUES)],
                 ..Cors::default()
-            }),
-            3 | 4 => Action::Rewrite(random.rewrite()),
+            })),
+            3 | 4 => Action::Rewrite(Box::new(random.rewrite())),
             _ => random.header_edit(),
         });
         match self.below(20) {
             0 => {}
-            1..=4 => actions.push(Action::Redirect(self.redirect())),
+            1..=4 => actions.push(Action::Redirect(Box::new(self.redirect()))),
             5..=7 => actions.push(Action::FixedResponse(FixedResponse {
                 code: 400 + self.below(200) as u16,
                 content_type: "text/plain".into(),
@@ -392,7 +395,7 @@ impl Random {
                 }
                 Condition::Header { key, values } if !values.is_empty() => {
                     let value = self.pick(values).clone();
-                    request.headers.push((key.clone(), self.concrete(&value)));
+                    request.headers.push((key.to_string(), self.concrete(&value)));
                 }
                 Condition::QueryString { values } if !values.is_empty() => {
                     let pair = self.pick(values).clone();

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use alb_model::{
     Action, Condition, Decision, Direction, HeaderEdit, HeaderValue, HeaderValueType, KeyValue, Listener,
-    Outcome, Request, RequestEdits, ResponseDecision, Rule, Scheme, SystemValue, Target,
+    Outcome, Request, RequestEdits, ResponseDecision, Rule, Scheme, SystemValue, Target, Text,
 };
 
 use crate::expression::Expression;
@@ -41,7 +41,7 @@ pub(crate) fn decide(listener: &Listener, request: &Request<'_>) -> Decision {
     for action in &rule.actions {
         match action {
             Action::TrafficLimit(limit) if decision.limit.is_none() => decision.limit = Some(limit.clone()),
-            Action::Cors(cors) if decision.cors.is_none() => decision.cors = Some(cors.clone()),
+            Action::Cors(cors) if decision.cors.is_none() => decision.cors = Some((**cors).clone()),
             Action::TrafficLimit(_) | Action::Cors(_) => {}
             Action::TrafficMirror(mirror) => decision.mirror.append(&mut mirror.groups.clone()),
             Action::Rewrite(rewrite) => {
@@ -198,7 +198,7 @@ fn holds(condition: &Condition, request: &Request<'_>, response: Option<(u16, He
     }
 }
 
-fn has_header(headers: Headers<'_>, key: &str, values: &[String]) -> bool {
+fn has_header(headers: Headers<'_>, key: &str, values: &[Text]) -> bool {
     headers.iter().any(|(name, text)| {
         name.to_lowercase() == key.to_lowercase() && values.iter().any(|value| wild(value, text))
     })

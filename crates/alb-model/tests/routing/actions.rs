@@ -191,10 +191,10 @@ fn redirects() {
             "http://a.com/x/${host}?q=1",
         ),
     ] {
-        let action = Action::Redirect(Redirect {
+        let action = Action::Redirect(Box::new(Redirect {
             code: RedirectCode::PermanentRedirect,
             ..redirect.clone()
-        });
+        }));
         let outcome = decide("/*", vec![action], &request).outcome;
         let expected = Outcome::Redirect {
             status: 308,
@@ -256,7 +256,10 @@ fn rewrites() {
         ("~*^/svc/(.*)", path("/${7}"), edits(None, Some("/"), None)),
         ("/*", path("/${1}"), edits(None, Some("/${1}"), None)),
     ] {
-        let actions = vec![Action::Rewrite(rewrite.clone()), Action::forward_to(group("a"))];
+        let actions = vec![
+            Action::Rewrite(Box::new(rewrite.clone())),
+            Action::forward_to(group("a")),
+        ];
         let request = Request {
             query: "x=1",
             ..request("a.com", "/svc/a/b")
@@ -273,10 +276,10 @@ fn groups_come_from_the_first_expression_that_matches() {
     let rule = Rule {
         conditions: vec![Condition::path(["/a/*", "~*^/b/(.*)", "~*^/a/(.)", "~*^/a/(.*)"])],
         actions: vec![
-            Action::Rewrite(Rewrite {
+            Action::Rewrite(Box::new(Rewrite {
                 path: "/${1}".into(),
                 ..Rewrite::default()
-            }),
+            })),
             Action::forward_to(group("a")),
         ],
         ..Rule::default()
@@ -354,7 +357,7 @@ fn actions_before_the_final_one_are_kept_beside_it() {
             Action::TrafficMirror(TrafficMirror {
                 groups: vec![group("m")],
             }),
-            Action::Cors(cors.clone()),
+            Action::Cors(Box::new(cors.clone())),
             Action::FixedResponse(fixed),
             Action::forward_to(group("never")),
         ],
@@ -435,7 +438,7 @@ fn response_rules_look_at_the_response_and_change_only_its_headers() {
     };
     let header = Condition::ResponseHeader {
         key: "Server".into(),
-        values: vec!["nginx*".into()],
+        values: vec!["nginx*".into()].into(),
     };
     let text = HeaderValueType::UserDefined;
     let router = ListenerRouter::new(&listener(vec![

@@ -242,7 +242,7 @@ fn order_is_by_priority_or_by_place() {
 #[test]
 fn a_response_condition_never_holds_for_a_request() {
     let condition = Condition::ResponseStatusCode {
-        values: vec!["*".into()],
+        values: vec!["*".into()].into(),
     };
     assert!(!matches(vec![condition], &request("h", "/")));
 }
@@ -250,10 +250,10 @@ fn a_response_condition_never_holds_for_a_request() {
 #[test]
 fn an_explanation_says_what_the_request_has_where_a_condition_looks() {
     let pairs = |key: &str| vec![KeyValue::new(key, "wanted")];
-    let values = || vec!["wanted".to_owned()];
+    let values = || vec!["wanted".into()];
     let header = |key: &str| Condition::Header {
         key: key.into(),
-        values: values(),
+        values: values().into(),
     };
     let mut request = request("example.com", "/b");
     request.query = "page=2&page=3&other=1";
@@ -263,13 +263,13 @@ fn an_explanation_says_what_the_request_has_where_a_condition_looks() {
         (Condition::path(["/a"]), &["/b"]),
         (
             Condition::Method {
-                values: vec!["PUT".into()],
+                values: vec!["PUT".into()].into(),
             },
             &["GET"],
         ),
         (
             Condition::SourceIp {
-                values: vec!["10.0.0.0/8".into()],
+                values: vec!["10.0.0.0/8".into()].into(),
             },
             &["203.0.113.7"],
         ),

@@ -21,9 +21,9 @@ pub(crate) fn group(name: &str) -> ServerGroupRef {
 pub(crate) fn listener(rules: Vec<Rule>) -> Listener {
     Listener {
         default_group: group("default"),
-        rules,
         ..Listener::default()
     }
+    .with_rules(rules)
 }
 
 pub(crate) fn forward_rule(conditions: Vec<Condition>, to: &str) -> Rule {

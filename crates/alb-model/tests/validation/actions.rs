@@ -11,18 +11,18 @@ use crate::{forward, found, group, strings, with_actions};
 fn whole_rules() {
     let good = with_actions(vec![forward()]);
     let redirect = || {
-        Action::Redirect(Redirect {
+        Action::Redirect(Box::new(Redirect {
             protocol: "HTTPS".into(),
             port: "443".into(),
             ..Redirect::default()
-        })
+        }))
     };
     let limit = |qps, per_ip_qps| Action::TrafficLimit(TrafficLimit { qps, per_ip_qps });
     let rewrite = || {
-        Action::Rewrite(Rewrite {
+        Action::Rewrite(Box::new(Rewrite {
             path: "/y".into(),
             ..Rewrite::default()
-        })
+        }))
     };
     let mirror = || {
         Action::TrafficMirror(TrafficMirror {
@@ -30,10 +30,10 @@ fn whole_rules() {
         })
     };
     let cors = || {
-        Action::Cors(Cors {
+        Action::Cors(Box::new(Cors {
             allow_origin: strings(&["*"]),
             ..Cors::default()
-        })
+        }))
     };
     let remove = |key: &str| Action::RemoveHeader(RemoveHeader { key: key.into() });
     let response = |actions| Rule {
@@ -177,7 +177,7 @@ fn final_actions() {
             ..Redirect::default()
         };
         f(&mut redirect);
-        Action::Redirect(redirect)
+        Action::Redirect(Box::new(redirect))
     };
     let fixed = |code, content_type: &str, content: &str| {
         Action::FixedResponse(FixedResponse {
@@ -304,7 +304,7 @@ fn extension_actions() {
             ..Cors::default()
         };
         f(&mut cors);
-        Action::Cors(cors)
+        Action::Cors(Box::new(cors))
     };
     use HeaderValueType::{ReferenceHeader, SystemDefined, UserDefined};
     let table: Vec<(Action, &[&str])> = vec![
@@ -404,7 +404,7 @@ fn groups_of_a_rewrite_must_exist_in_every_path() {
         };
         let rule = Rule {
             conditions: vec![Condition::path(paths.iter().copied())],
-            ..with_actions(vec![Action::Rewrite(rewrite), forward()])
+            ..with_actions(vec![Action::Rewrite(Box::new(rewrite)), forward()])
         };
         assert_eq!(
             found(&rule, Edition::Standard),

@@ -80,7 +80,7 @@ fn path_values() {
 fn other_conditions() {
     let header = |key: &str, value: &str| Condition::Header {
         key: key.into(),
-        values: strings(&[value]),
+        values: strings(&[value]).into_iter().map(Into::into).collect(),
     };
     let query = |k: &str, v: &str| Condition::QueryString {
         values: vec![KeyValue::new(k, v)],
@@ -89,13 +89,13 @@ fn other_conditions() {
         values: vec![KeyValue::new(k, v)],
     };
     let source = |values: &[&str]| Condition::SourceIp {
-        values: strings(values),
+        values: strings(values).into_iter().map(Into::into).collect(),
     };
     let method = |value: &str| Condition::Method {
-        values: strings(&[value]),
+        values: strings(&[value]).into_iter().map(Into::into).collect(),
     };
     let status = |value: &str| Condition::ResponseStatusCode {
-        values: strings(&[value]),
+        values: strings(&[value]).into_iter().map(Into::into).collect(),
     };
     let table: Vec<(Condition, &[&str])> = vec![
         (header("X-A", "v 1*"), &[]),
@@ -157,7 +157,9 @@ fn other_conditions() {
         (source(&["1.1.1.1"; 6]), &["SourceIpsExceeded conditions"]),
         (source(&[]), &["ConditionEmpty conditions[0].values"]),
         (
-            Condition::Host { values: vec![] },
+            Condition::Host {
+                values: vec![].into(),
+            },
             &["ConditionEmpty conditions[0].values"],
         ),
         (status("404"), &["ConditionDirection conditions[0]"]),
@@ -181,7 +183,7 @@ fn limits_of_the_editions() {
     };
     let header = Condition::Header {
         key: "X-A".into(),
-        values: strings(&["v"]),
+        values: strings(&["v"]).into_iter().map(Into::into).collect(),
     };
     let (standard, basic) = (Edition::Standard, Edition::Basic);
     let table: Vec<(Rule, Edition, &[&str])> = vec![
@@ -212,10 +214,10 @@ fn limits_of_the_editions() {
         ),
         (
             with_actions(vec![
-                Action::Rewrite(Rewrite {
+                Action::Rewrite(Box::new(Rewrite {
                     path: "/y".into(),
                     ..Rewrite::default()
-                }),
+                })),
                 forward(),
             ]),
             basic,

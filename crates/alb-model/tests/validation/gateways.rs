@@ -1,6 +1,7 @@
 //! Gateways: references, duplicates, quotas, listeners, server groups.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alb_model::{
     Acl, AclBinding, Action, BackendProtocol, Certificate, CertificateKey, CertificateRef, Condition,
@@ -22,7 +23,7 @@ fn gateway() -> Gateway {
     let web = ServerGroup {
         name: "web".into(),
         servers: vec![server("10.0.0.1"), server("10.0.0.2")],
-        health_check: Some(HealthCheck::default()),
+        health_check: Some(HealthCheck::default().into()),
         sticky: Some(Sticky::Insert { timeout_s: 1000 }),
         slow_start_s: Some(30),
         connection_drain_s: Some(0),
@@ -36,10 +37,13 @@ fn gateway() -> Gateway {
     };
     let http = Listener {
         default_group: group("web"),
-        rules: vec![Rule {
-            priority: Some(10),
-            ..with_actions(vec![forward()])
-        }],
+        rules: vec![
+            Rule {
+                priority: Some(10),
+                ..with_actions(vec![forward()])
+            }
+            .into(),
+        ],
         ..Listener::default()
     };
     let https = Listener {
@@ -58,14 +62,14 @@ fn gateway() -> Gateway {
             ..LoadBalancer::default()
         },
         listeners: vec![http, https],
-        server_groups: [(ServerGroupKey("web".into()), web)].into(),
+        server_groups: [(ServerGroupKey("web".into()), web.into())].into(),
         certificates: [(CertificateKey("c".into()), certificate)].into(),
         acls: BTreeMap::new(),
     }
 }
 
 fn web(gateway: &mut Gateway) -> &mut ServerGroup {
-    gateway.server_groups.values_mut().next().unwrap()
+    Arc::make_mut(gateway.server_groups.values_mut().next().unwrap())
 }
 
 type Change = fn(&mut Gateway);
@@ -168,16 +172,16 @@ fn gateways() {
             &["ServerGroupMissing listeners[0].default_group"],
         ),
         (
-            |g| g.listeners[0].rules[0].actions = vec![Action::forward_to(group("none"))],
+            |g| Arc::make_mut(&mut g.listeners[0].rules[0]).actions = vec![Action::forward_to(group("none"))],
             &["ServerGroupMissing listeners[0].rules[0].actions[0].targets[0].group"],
         ),
         (
             |g| {
                 let twin = Rule {
                     conditions: vec![Condition::path(["/other"])],
-                    ..g.listeners[0].rules[0].clone()
+                    ..Rule::clone(&g.listeners[0].rules[0])
                 };
-                g.listeners[0].rules.push(twin);
+                g.listeners[0].rules.push(twin.into());
             },
             &["PriorityRepeated listeners[0].rules[1].priority"],
         ),
@@ -185,9 +189,9 @@ fn gateways() {
             |g| {
                 let twin = Rule {
                     priority: Some(20),
-                    ..g.listeners[0].rules[0].clone()
+                    ..Rule::clone(&g.listeners[0].rules[0])
                 };
-                g.listeners[0].rules.push(twin);
+                g.listeners[0].rules.push(twin.into());
             },
             &["?RuleRepeated listeners[0].rules[1].conditions"],
         ),
@@ -198,7 +202,8 @@ fn gateways() {
                     port: "80".into(),
                     ..Redirect::default()
                 };
-                g.listeners[1].rules[0].actions = vec![Action::Redirect(to_http)];
+                Arc::make_mut(&mut g.listeners[1].rules[0]).actions =
+                    vec![Action::Redirect(Box::new(to_http))];
             },
             &["RedirectInvalid listeners[1].rules[0].actions[0].protocol"],
         ),
@@ -209,9 +214,10 @@ fn gateways() {
                     port: "443".into(),
                     ..Redirect::default()
                 };
-                g.listeners
-                    .iter_mut()
-                    .for_each(|l| l.rules[0].actions = vec![Action::Redirect(to_https.clone())]);
+                g.listeners.iter_mut().for_each(|l| {
+                    Arc::make_mut(&mut l.rules[0]).actions =
+                        vec![Action::Redirect(Box::new(to_https.clone()))];
+                });
             },
             &["RedirectIdentical listeners[1].rules[0].actions[0]"],
         ),
@@ -279,19 +285,21 @@ fn gateways() {
                         actions: vec![Action::forward_to(ServerGroupRef::Id(format!("sgp-{i}")))],
                         ..Rule::default()
                     };
-                    g.listeners[0].rules.push(rule);
+                    g.listeners[0].rules.push(rule.into());
                 }
             },
             &["?QuotaExceeded listeners"],
         ),
         (
             |g| {
-                let rule = g.listeners[0].rules[0].clone();
+                let rule = Rule::clone(&g.listeners[0].rules[0]);
                 g.listeners[0].rules = (0..60_u16)
-                    .map(|i| Rule {
-                        priority: Some(i + 1),
-                        conditions: vec![Condition::path([format!("/{i}")])],
-                        ..rule.clone()
+                    .map(|i| {
+                        Arc::new(Rule {
+                            priority: Some(i + 1),
+                            conditions: vec![Condition::path([format!("/{i}")])],
+                            ..rule.clone()
+                        })
                     })
                     .collect();
             },
@@ -313,12 +321,12 @@ fn gateways() {
 #[test]
 fn a_finding_about_a_rule_is_told_to_each_of_its_origins() {
     let origin = |name: &str| Origin {
-        object: ObjectRef::new("Ingress", "default", name),
+        object: ObjectRef::new("Ingress", "default", name).into(),
         field: "spec.rules[0].http.paths[1]".into(),
     };
     let mut gateway = gateway();
-    gateway.listeners[0].rules[0].origins = vec![origin("b"), origin("a")];
-    gateway.listeners[0].rules[0].conditions = vec![Condition::path(["x"])];
+    Arc::make_mut(&mut gateway.listeners[0].rules[0]).origins = vec![origin("b"), origin("a")].into();
+    Arc::make_mut(&mut gateway.listeners[0].rules[0]).conditions = vec![Condition::path(["x"])];
     let lines: Vec<String> = validate(&gateway).iter().map(ToString::to_string).collect();
     let line = |name: &str| {
         format!(

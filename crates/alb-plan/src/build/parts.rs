@@ -1,7 +1,7 @@
 //! Requests that need no ids of other resources.
 
 use alb_api::alb;
-use alb_model::{LoadBalancer, ServerGroup};
+use alb_model::{LoadBalancer, ServerGroup, Text};
 
 use crate::convert::listener::{protection_to_api, zone_to_api};
 use crate::convert::server_group::{
@@ -39,8 +39,8 @@ pub(super) fn create_load_balancer(lb: &LoadBalancer) -> alb::CreateLoadBalancer
 pub(super) fn create_server_group(group: &ServerGroup) -> alb::CreateServerGroup {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     alb::CreateServerGroup {
-        server_group_name: group.name.clone(),
-        health_check_config: health_check_to_api(group.health_check.as_ref()),
+        server_group_name: group.name.to_string(),
+        health_check_config: health_check_to_api(group.health_check.as_deref()),
         server_group_type: Some(group.server_type.as_str().to_owned()),
         protocol: Some(group.protocol.as_str().to_owned()),
         scheduler: Some(group.scheduler.as_str().to_owned()),
@@ -51,7 +51,7 @@ pub(super) fn create_server_group(group: &ServerGroup) -> alb::CreateServerGroup
         ipv6_enabled: group.ipv6.then_some(true),
         slow_start_config: group.slow_start_s.map(|s| slow_start_to_api(Some(s))),
         connection_drain_config: group.connection_drain_s.map(|s| drain_to_api(Some(s))),
-        service_name: group.service_name.clone(),
+        service_name: group.service_name.as_ref().map(Text::to_string),
         vpc_id: some(&group.vpc_id),
         resource_group_id: group.resource_group_id.clone(),
         tag: tags(&group.tags),
@@ -66,10 +66,10 @@ pub(super) fn update_server_group(
 ) -> alb::UpdateServerGroupAttribute {
     let health_check = changes
         .health_check
-        .then(|| health_check_to_api(group.health_check.as_ref()));
+        .then(|| health_check_to_api(group.health_check.as_deref()));
     alb::UpdateServerGroupAttribute {
         server_group_id: id.to_owned(),
-        server_group_name: changes.name.then(|| group.name.clone()),
+        server_group_name: changes.name.then(|| group.name.to_string()),
         health_check_config: health_check,
         scheduler: changes.scheduler.then(|| group.scheduler.as_str().to_owned()),
         uch_config: uch_to_api(group.uch_query_key.as_ref()).filter(|_| changes.scheduler),
@@ -80,7 +80,11 @@ pub(super) fn update_server_group(
         connection_drain_config: changes
             .connection_drain
             .then(|| drain_to_api(group.connection_drain_s)),
-        service_name: group.service_name.clone().filter(|_| changes.service_name),
+        service_name: group
+            .service_name
+            .as_ref()
+            .filter(|_| changes.service_name)
+            .map(Text::to_string),
         ..Default::default()
     }
 }

@@ -2,8 +2,8 @@
 
 use alb_api::alb;
 use alb_model::{
-    Action, Condition, Cors, FixedResponse, Forward, InsertHeader, KeyValue, Redirect, RemoveHeader, Rewrite,
-    Rule, ServerGroupRef, Target, TrafficLimit, TrafficMirror,
+    Action, Condition, Cors, FixedResponse, Forward, InsertHeader, KeyValue, Origins, Redirect, RemoveHeader,
+    Rewrite, Rule, ServerGroupRef, Target, Text, Texts, TrafficLimit, TrafficMirror,
 };
 
 use super::{known, signed, unsigned};
@@ -11,16 +11,24 @@ use super::{known, signed, unsigned};
 /// Codes below this stand for a class (`4` for `HTTP_4xx`), the form in which answers may name a status.
 const FIRST_CODE: u16 = 100;
 
+fn strings(values: &[Text]) -> Vec<String> {
+    values.iter().map(Text::to_string).collect()
+}
+
+fn texts(values: &[String]) -> Texts {
+    values.iter().map(Text::from).collect()
+}
+
 pub(crate) fn condition_to_api(condition: &Condition) -> alb::RuleCondition {
-    let values = |values: &[String]| {
+    let values = |values: &[Text]| {
         Some(alb::Values {
-            values: values.to_vec(),
+            values: strings(values),
         })
     };
-    let keyed = |key: &str, values: &[String]| {
+    let keyed = |key: &str, values: &[Text]| {
         Some(alb::KeyedValues {
             key: key.to_owned(),
-            values: values.to_vec(),
+            values: strings(values),
         })
     };
     let pairs = |pairs: &[KeyValue]| {
@@ -28,8 +36,8 @@ pub(crate) fn condition_to_api(condition: &Condition) -> alb::RuleCondition {
             values: pairs
                 .iter()
                 .map(|p| alb::KeyValue {
-                    key: p.key.clone(),
-                    value: p.value.clone(),
+                    key: p.key.to_string(),
+                    value: p.value.to_string(),
                 })
                 .collect(),
         })
@@ -54,11 +62,11 @@ pub(crate) fn condition_to_api(condition: &Condition) -> alb::RuleCondition {
 
 /// `None` for a kind this version does not know.
 fn condition_from_api(condition: &alb::RuleCondition) -> Option<Condition> {
-    let values = |config: &Option<alb::Values>| config.as_ref().map(|c| c.values.clone()).unwrap_or_default();
+    let values = |config: &Option<alb::Values>| config.as_ref().map(|c| texts(&c.values)).unwrap_or_default();
     let keyed = |config: &Option<alb::KeyedValues>| {
         config
             .as_ref()
-            .map(|c| (c.key.clone(), c.values.clone()))
+            .map(|c| (Text::from(c.key.as_str()), texts(&c.values)))
             .unwrap_or_default()
     };
     let pairs = |config: &Option<alb::KeyValues>| {
@@ -235,14 +243,14 @@ fn action_from_api(action: &alb::RuleAction) -> Option<Action> {
         "ForwardGroup" => Action::Forward(forward_from_api(action.forward_group_config.as_ref()?)),
         "Redirect" => {
             let r = action.redirect_config.as_ref()?;
-            Action::Redirect(Redirect {
+            Action::Redirect(Box::new(Redirect {
                 protocol: or(&r.protocol, "${protocol}"),
                 host: or(&r.host, "${host}"),
                 port: or(&r.port, "${port}"),
                 path: or(&r.path, "${path}"),
                 query: or(&r.query, "${query}"),
                 code: known(&or(&r.http_code, "301")),
-            })
+            }))
         }
         "FixedResponse" => {
             let f = action.fixed_response_config.as_ref()?;
@@ -254,11 +262,11 @@ fn action_from_api(action: &alb::RuleAction) -> Option<Action> {
         }
         "Rewrite" => {
             let r = action.rewrite_config.as_ref()?;
-            Action::Rewrite(Rewrite {
+            Action::Rewrite(Box::new(Rewrite {
                 host: or(&r.host, "${host}"),
                 path: or(&r.path, "${path}"),
                 query: or(&r.query, "${query}"),
-            })
+            }))
         }
         "InsertHeader" => {
             let h = action.insert_header_config.as_ref()?;
@@ -289,14 +297,14 @@ fn action_from_api(action: &alb::RuleAction) -> Option<Action> {
         }),
         "Cors" => {
             let c = action.cors_config.as_ref()?;
-            Action::Cors(Cors {
+            Action::Cors(Box::new(Cors {
                 allow_origin: c.allow_origin.clone(),
                 allow_methods: c.allow_methods.clone(),
                 allow_headers: c.allow_headers.clone(),
                 expose_headers: c.expose_headers.clone(),
                 allow_credentials: c.allow_credentials.as_deref() == Some("on"),
                 max_age_s: c.max_age,
-            })
+            }))
         }
         _ => return None,
     })
@@ -331,8 +339,8 @@ pub(crate) fn rule_from_api(rule: &alb::Rule) -> Rule {
     let mut sorted: Vec<&alb::RuleAction> = rule.rule_actions.iter().collect();
     sorted.sort_by_key(|a| a.order);
     let unknown = |kind: &str| Condition::Header {
-        key: format!("unknown condition {kind}"),
-        values: Vec::new(),
+        key: format!("unknown condition {kind}").into(),
+        values: Texts::new(),
     };
     Rule {
         id: Some(rule.rule_id.clone()),
@@ -354,7 +362,7 @@ pub(crate) fn rule_from_api(rule: &alb::Rule) -> Rule {
                 })
             })
             .collect(),
-        origins: Vec::new(),
+        origins: Origins::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Server groups and servers.
 
 use alb_api::alb;
-use alb_model::{HealthCheck, Server, ServerGroup, Sticky};
+use alb_model::{HealthCheck, Server, ServerGroup, Sticky, Text};
 
 use super::{filled, known, signed, tag_map, unsigned};
 
@@ -144,10 +144,10 @@ pub(crate) fn group_from_api(group: &alb::ServerGroup) -> ServerGroup {
     let drain = group.connection_drain_config.as_ref();
     ServerGroup {
         id: Some(group.server_group_id.clone()),
-        name: group.server_group_name.clone(),
+        name: group.server_group_name.as_str().into(),
         protocol: known(&group.protocol),
         server_type: known(&group.server_group_type),
-        vpc_id: group.vpc_id.clone(),
+        vpc_id: group.vpc_id.as_str().into(),
         resource_group_id: Some(group.resource_group_id.clone()).filter(|id| !id.is_empty()),
         scheduler: known(&group.scheduler),
         uch_query_key: group
@@ -165,8 +165,12 @@ pub(crate) fn group_from_api(group: &alb::ServerGroup) -> ServerGroup {
         connection_drain_s: drain
             .filter(|c| c.connection_drain_enabled == Some(true))
             .map(|c| unsigned(c.connection_drain_timeout).unwrap_or(DEFAULT_DRAIN_S)),
-        health_check: group.health_check_config.as_ref().and_then(health_check_from_api),
-        service_name: filled(group.service_name.as_ref()),
+        health_check: group
+            .health_check_config
+            .as_ref()
+            .and_then(health_check_from_api)
+            .map(Box::new),
+        service_name: filled(group.service_name.as_ref()).map(Text::from),
         tags: tag_map(&group.tags),
         servers: Vec::new(),
     }

@@ -55,7 +55,10 @@ impl Reader<'_> {
     fn tags(&self) -> Vec<alb::Tag> {
         let tags = self.ownership.owner_tags();
         tags.into_iter()
-            .map(|(key, value)| alb::Tag { key, value })
+            .map(|(key, value)| alb::Tag {
+                key: key.into(),
+                value: value.into(),
+            })
             .collect()
     }
 

@@ -130,8 +130,8 @@ mod tests {
             origins: objects
                 .iter()
                 .map(|name| Origin {
-                    object: ObjectRef::new("Ingress", "default", *name),
-                    field: String::new(),
+                    object: ObjectRef::new("Ingress", "default", *name).into(),
+                    field: "".into(),
                 })
                 .collect(),
             ..Rule::default()
@@ -160,7 +160,7 @@ mod tests {
         let subject = ObjectRef::new("AlbConfig", "", "alb");
         let reported = report(&fit, &candidates, room, &subject)
             .into_iter()
-            .map(|d| d.object.name)
+            .map(|d| d.object.name.into())
             .collect();
         let text = fit.included.iter().map(|i| if *i { '+' } else { '-' }).collect();
         (text, reported)

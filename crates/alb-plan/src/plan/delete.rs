@@ -62,7 +62,7 @@ impl Context<'_> {
         self.rules();
         let keys: Vec<String> = [CLUSTER_TAG, ALBCONFIG_TAG, RESOURCE_TAG, REUSED_TAG]
             .into_iter()
-            .filter(|key| owned && found.tags.contains_key(*key))
+            .filter(|key| owned && found.tags.contains_key(key))
             .map(str::to_owned)
             .collect();
         if !keys.is_empty() {

@@ -1,8 +1,9 @@
 //! Server groups.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use alb_model::{Action, ServerGroup, ServerGroupKey, ServerGroupRef, Severity};
+use alb_model::{Action, ServerGroup, ServerGroupKey, ServerGroupRef, Severity, Tags, Text};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Context;
@@ -81,7 +82,7 @@ impl Context<'_> {
                 .is_some_and(|wanted| wanted != there.cross_zone.unwrap_or(true)),
             slow_start: wanted.slow_start_s != there.slow_start_s,
             connection_drain: wanted.connection_drain_s != there.connection_drain_s,
-            health_check: !same_health_check(wanted.health_check.as_ref(), there.health_check.as_ref()),
+            health_check: !same_health_check(wanted.health_check.as_deref(), there.health_check.as_deref()),
             service_name: wanted.service_name.is_some() && wanted.service_name != there.service_name,
         };
         if changes != ServerGroupChanges::default() {
@@ -92,7 +93,7 @@ impl Context<'_> {
             };
             self.steps.push(op, []);
         }
-        let is_set = |(key, value): (&String, &String)| there.tags.get(key) == Some(value);
+        let is_set = |(key, value): (&Text, &Text)| there.tags.get(key) == Some(value);
         let named = there
             .tags
             .get(RESOURCE_TAG)
@@ -155,7 +156,7 @@ impl Context<'_> {
             } else {
                 elsewhere.map(|lb| format!("load balancer {lb}"))
             };
-            deleted.push((id.clone(), found.attributes.name.clone(), user));
+            deleted.push((id.clone(), found.attributes.name.to_string(), user));
         }
         for (id, name, user) in deleted {
             if let Some(user) = user {
@@ -228,10 +229,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    fn by<K: std::hash::Hash + Eq>(
-        &self,
-        name: impl Fn(&'a BTreeMap<String, String>) -> Option<K>,
-    ) -> ByName<K> {
+    fn by<K: std::hash::Hash + Eq>(&self, name: impl Fn(&'a Tags) -> Option<K>) -> ByName<K> {
         let mut first = FxHashMap::default();
         first.reserve(self.groups.len());
         let mut next = vec![None; self.groups.len()];
@@ -267,16 +265,16 @@ impl<'a> Candidates<'a> {
 /// controller's tags name. What cannot change (protocol, kind, VPC, IPv6) has to be equal. Of several, the one with the
 /// smallest id.
 fn match_groups<'a>(
-    desired: &'a BTreeMap<ServerGroupKey, ServerGroup>,
+    desired: &'a BTreeMap<ServerGroupKey, Arc<ServerGroup>>,
     observed: &'a BTreeMap<String, ObservedServerGroup>,
 ) -> Vec<(&'a ServerGroupKey, &'a ServerGroup, Option<Found<'a>>)> {
     let mut candidates = Candidates::new(observed);
-    let by_resource = candidates.by(|tags| tags.get(RESOURCE_TAG).map(String::as_str));
+    let by_resource = candidates.by(|tags| tags.get(RESOURCE_TAG).map(Text::as_str));
     let mut matched: Vec<_> = desired
         .iter()
         .map(|(key, wanted)| {
             let found = candidates.take(&by_resource, &*resource_of(key), wanted);
-            (key, wanted, found)
+            (key, &**wanted, found)
         })
         .collect();
     if matched.iter().any(|(_, _, found)| found.is_none()) {
@@ -290,7 +288,7 @@ fn match_groups<'a>(
 }
 
 /// Namespace, name and port of the Service that tags name.
-fn service(tags: &BTreeMap<String, String>) -> Option<[&str; 3]> {
-    let [namespace, name, port] = SERVICE_TAGS.map(|key| tags.get(key).map(String::as_str));
+fn service(tags: &Tags) -> Option<[&str; 3]> {
+    let [namespace, name, port] = SERVICE_TAGS.map(|key| tags.get(key).map(Text::as_str));
     Some([namespace?, name?, port?])
 }

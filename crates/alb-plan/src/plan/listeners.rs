@@ -27,7 +27,8 @@ impl<'a> Context<'a> {
     /// Whether a listener that is there may be changed: it carries the owner's tags or the controller's description, or
     /// stands in for a wanted one on a load balancer that is ours.
     pub(super) fn owns_listener(&self, found: &ObservedListener) -> bool {
-        if self.options.held.contains(&found.key()) {
+        let key = found.key();
+        if self.options.held.contains(&key) && !self.options.held_rules.contains_key(&key) {
             return false;
         }
         self.overrides()
@@ -46,6 +47,7 @@ impl<'a> Context<'a> {
     /// Whether a listener goes: ours, not wanted, and without rules of others.
     pub(super) fn deletes_listener(&self, found: &ObservedListener) -> bool {
         self.owns_listener(found)
+            && !self.options.held.contains(&found.key())
             && !self.desired.listeners.iter().any(|l| l.key() == found.key())
             && found.rules.iter().all(|rule| self.owns_rule(rule))
     }
@@ -79,7 +81,31 @@ impl<'a> Context<'a> {
                 }
             }
         }
+        self.rules_of_held();
         self.kept_for_others();
+    }
+
+    /// Lets the rules of held listeners follow as far as they are known.
+    fn rules_of_held(&mut self) {
+        let options = self.options;
+        for (key, rules) in &options.held_rules {
+            let found = self.observed.listener(*key);
+            let Some(found) = found.filter(|found| self.owns_listener(found)) else {
+                continue;
+            };
+            let wanted = Listener {
+                rules: rules.clone(),
+                // Those that are there stay.
+                certificates: Vec::new(),
+                ..found.attributes.clone()
+            };
+            self.work.push(Work {
+                wanted: Cow::Owned(wanted),
+                found: Some(found),
+                late: ListenerChanges::default(),
+                last_rule_step: None,
+            });
+        }
     }
 
     /// The listener as wanted, but without an offer of QUIC when there is no QUIC listener to offer.
@@ -259,7 +285,7 @@ impl<'a> Context<'a> {
         let missing: Vec<&str> = wanted
             .tags
             .iter()
-            .filter(|(key, value)| there.get(*key) != Some(value))
+            .filter(|(key, value)| there.get(key) != Some(value))
             .map(|(key, _)| key.as_str())
             .collect();
         if missing.is_empty() {
@@ -409,7 +435,7 @@ impl<'a> Context<'a> {
         let observed = self.observed;
         for found in &observed.listeners {
             let wanted = self.desired.listeners.iter().any(|l| l.key() == found.key());
-            if wanted || self.deletes_listener(found) {
+            if wanted || self.options.held.contains(&found.key()) || self.deletes_listener(found) {
                 continue;
             }
             let (port, protocol) = found.key();

@@ -1,8 +1,8 @@
 //! The load balancer itself.
 
-use std::collections::BTreeMap;
-
-use alb_model::{AccessLog, AddressIpVersion, AddressType, Edition, LoadBalancer, Severity, ZoneMapping};
+use alb_model::{
+    AccessLog, AddressIpVersion, AddressType, Edition, LoadBalancer, Severity, Tags, ZoneMapping,
+};
 
 use super::Context;
 use crate::ownership::{LOAD_BALANCER_RESOURCE, REUSED_TAG};
@@ -307,14 +307,14 @@ impl Context<'_> {
     }
 
     fn tag_load_balancer(&mut self, wanted: &LoadBalancer, found: &LoadBalancer, all: bool) {
-        let mut tags = if all { wanted.tags.clone() } else { BTreeMap::new() };
+        let mut tags = if all { wanted.tags.clone() } else { Tags::new() };
         tags.extend(self.ownership().tags(LOAD_BALANCER_RESOURCE));
         if self.reused {
-            tags.insert(REUSED_TAG.to_owned(), "true".to_owned());
+            tags.insert(REUSED_TAG.into(), "true".into());
         }
         let former = self.options.former_tags.iter().filter(|_| all);
         let keys: Vec<String> = former
-            .filter(|key| !tags.contains_key(*key) && found.tags.contains_key(*key))
+            .filter(|key| !tags.contains_key(key.as_str()) && found.tags.contains_key(key.as_str()))
             .cloned()
             .collect();
         tags.retain(|key, value| found.tags.get(key) != Some(value));

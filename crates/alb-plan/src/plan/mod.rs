@@ -13,7 +13,9 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alb_model::{CertificateRef, Diagnostic, Gateway, ObjectRef, ServerGroupKey, ServerGroupRef, Severity};
+use alb_model::{
+    CertificateRef, Diagnostic, Gateway, ObjectRef, ServerGroupKey, ServerGroupRef, Severity, Tags,
+};
 use serde::{Deserialize, Serialize};
 
 pub use delete::plan_delete;
@@ -69,15 +71,14 @@ impl Plan {
 /// use alb_plan::{Observed, Options, Ownership, plan};
 ///
 /// let mut desired = Gateway::default();
-/// desired.server_groups.insert(ServerGroupKey("default".into()), ServerGroup::default());
+/// desired.server_groups.insert(ServerGroupKey("default".into()), ServerGroup::default().into());
 /// desired.listeners.push(Listener {
 ///     default_group: ServerGroupRef::managed("default"),
-///     rules: vec![Rule {
+///     ..Listener::default().with_rules([Rule {
 ///         conditions: vec![Condition::path(["/health"])],
 ///         actions: vec![Action::FixedResponse(FixedResponse { code: 200, ..FixedResponse::default() })],
 ///         ..Rule::default()
-///     }],
-///     ..Listener::default()
+///     }])
 /// });
 /// let options = Options { ownership: Ownership::new("c1", "kube-system/alb"), ..Options::default() };
 /// let plan = plan(&Observed::default(), &desired, &options);
@@ -120,7 +121,7 @@ struct Context<'a> {
     /// Whether the load balancer is only used, not ours.
     reused: bool,
     /// The tags that all resources of the owner have.
-    owner_tags: BTreeMap<String, String>,
+    owner_tags: Tags,
     ids: Resolved,
     steps: Steps,
     diagnostics: Vec<Diagnostic>,

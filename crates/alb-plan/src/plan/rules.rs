@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
             .map(|i| {
                 let fits = |n: usize| included.is_none_or(|fits| fits[first_of[*i] + n]);
                 let rules = work[*i].wanted.rules.iter().enumerate();
-                let wanted = rules.filter(|(n, _)| fits(*n)).map(|(_, rule)| rule);
+                let wanted = rules.filter(|(n, _)| fits(*n)).map(|(_, rule)| &**rule);
                 let (unit, full) = self.unit(&work[*i], wanted, &same_group);
                 exhausted.extend(full.then(|| work[*i].wanted.key()));
                 unit

@@ -1,6 +1,6 @@
 //! Whether two rules can match the same request. `false` is a proof; `true` means only that none was found.
 
-use alb_model::{Condition, Rule, WildcardPattern};
+use alb_model::{Condition, Rule, Text, WildcardPattern};
 
 /// Whether some request may match both rules.
 pub(crate) fn may_overlap(a: &Rule, b: &Rule) -> bool {
@@ -38,7 +38,7 @@ pub fn succeeds(new: &Rule, old: &Rule) -> bool {
 
 /// Whether all that satisfies `narrow` satisfies `wide`: conditions of one kind, each value inside one of the other's.
 fn implies(narrow: &Condition, wide: &Condition) -> bool {
-    let all_inside = |narrow: &[String], wide: &[String], inside: fn(&str, &str) -> bool| {
+    let all_inside = |narrow: &[Text], wide: &[Text], inside: fn(&str, &str) -> bool| {
         narrow.iter().all(|n| wide.iter().any(|w| inside(n, w)))
     };
     match (narrow, wide) {
@@ -80,7 +80,7 @@ fn disjoint(a: &Condition, b: &Condition) -> bool {
     }
 }
 
-fn none_intersect(x: &[String], y: &[String], intersect: impl Fn(&str, &str) -> bool) -> bool {
+fn none_intersect(x: &[Text], y: &[Text], intersect: impl Fn(&str, &str) -> bool) -> bool {
     !x.iter().any(|p| y.iter().any(|q| intersect(p, q)))
 }
 
@@ -246,7 +246,7 @@ mod tests {
         let header = |value: &str| {
             rule(vec![Condition::Header {
                 key: "k".into(),
-                values: vec![value.into()],
+                values: vec![value.into()].into(),
             }])
         };
         assert!(

@@ -83,13 +83,15 @@ pub fn conditions(chance: &mut Chance) -> Vec<Condition> {
     }
     if chance.one_in(6) {
         let values = one(chance.pick(&["GET", "POST"]));
-        out.push(Condition::Method { values });
+        out.push(Condition::Method {
+            values: values.into_iter().map(Into::into).collect(),
+        });
     }
     if chance.one_in(6) {
         let values = one(chance.pick(&["canary", "c*", "?"]));
         out.push(Condition::Header {
             key: "x-env".into(),
-            values,
+            values: values.into_iter().map(Into::into).collect(),
         });
     }
     if chance.one_in(8) {
@@ -102,7 +104,9 @@ pub fn conditions(chance: &mut Chance) -> Vec<Condition> {
     }
     if chance.one_in(12) {
         let values = one(chance.pick(&["192.0.2.0/25", "192.0.2.200"]));
-        out.push(Condition::SourceIp { values });
+        out.push(Condition::SourceIp {
+            values: values.into_iter().map(Into::into).collect(),
+        });
     }
     out
 }
@@ -113,17 +117,17 @@ pub fn actions(chance: &mut Chance) -> Vec<Action> {
     match chance.below(9) {
         0 | 1 => vec![Action::forward_to(group(chance))],
         2 | 3 => vec![weighted(chance)],
-        4 => vec![Action::Redirect(Redirect {
+        4 => vec![Action::Redirect(Box::new(Redirect {
             host: "new.com".into(),
             path: (*chance.pick(&["${path}", "/new"])).into(),
             code: *chance.pick(RedirectCode::ALL),
             ..Redirect::default()
-        })],
+        }))],
         5 => {
-            let rewrite = Action::Rewrite(Rewrite {
+            let rewrite = Action::Rewrite(Box::new(Rewrite {
                 path: (*chance.pick(&["/${1}", "/r"])).into(),
                 ..Rewrite::default()
-            });
+            }));
             vec![rewrite, Action::forward_to(group(chance))]
         }
         6 => vec![header_edit(chance), Action::forward_to(group(chance))],
@@ -169,7 +173,9 @@ pub fn rule(chance: &mut Chance) -> Rule {
     }
     if chance.one_in(2) {
         let values = vec![(*chance.pick(&["200", "5??", "4*"])).to_owned()];
-        conditions.push(Condition::ResponseStatusCode { values });
+        conditions.push(Condition::ResponseStatusCode {
+            values: values.into_iter().map(Into::into).collect(),
+        });
     }
     Rule {
         direction: Direction::Response,
@@ -183,7 +189,7 @@ pub fn rule(chance: &mut Chance) -> Rule {
 pub fn gateway(rules: Vec<Rule>, default_group: &str) -> Gateway {
     gateway_of(vec![Listener {
         default_group: ServerGroupRef::managed(default_group),
-        rules,
+        rules: rules.into_iter().map(Into::into).collect(),
         ..Listener::default()
     }])
 }
@@ -195,10 +201,10 @@ pub fn gateway_of(listeners: Vec<Listener>) -> Gateway {
             .iter()
             .map(|key| {
                 let group = ServerGroup {
-                    name: (*key).to_owned(),
+                    name: (*key).into(),
                     ..ServerGroup::default()
                 };
-                (ServerGroupKey((*key).to_owned()), group)
+                (ServerGroupKey((*key).into()), group.into())
             })
             .collect(),
         listeners,
@@ -450,23 +456,17 @@ impl Matcher {
 
     /// Asks `alb_model`'s routing for the same table; it has to name the same rules. Returns the number of answers.
     pub fn agreed(&self, table: &[Entry]) -> usize {
-        let rules = table
-            .iter()
-            .map(|entry| Rule {
-                priority: Some(entry.priority),
-                direction: entry.direction,
-                conditions: self.known[entry.conditions].0.clone(),
-                actions: match entry.direction {
-                    Direction::Request => vec![Action::FixedResponse(FixedResponse::default())],
-                    Direction::Response => vec![Action::InsertHeader(InsertHeader::default())],
-                },
-                ..Rule::default()
-            })
-            .collect();
-        let router = ListenerRouter::new(&Listener {
-            rules,
-            ..Listener::default()
+        let rules = table.iter().map(|entry| Rule {
+            priority: Some(entry.priority),
+            direction: entry.direction,
+            conditions: self.known[entry.conditions].0.clone(),
+            actions: match entry.direction {
+                Direction::Request => vec![Action::FixedResponse(FixedResponse::default())],
+                Direction::Response => vec![Action::InsertHeader(InsertHeader::default())],
+            },
+            ..Rule::default()
         });
+        let router = ListenerRouter::new(&Listener::default().with_rules(rules));
         let requests = self.winners(table, Direction::Request);
         let responses = self.winners(table, Direction::Response);
         for (i, probe) in self.probes.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! A gateway with everything: two listeners, certificates, access control, server groups.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alb_model::{
     Acl, AclBinding, AclType, Action, Certificate, CertificateKey, CertificateRef, Condition, Gateway,
@@ -20,13 +21,13 @@ pub fn server(n: usize) -> Server {
     }
 }
 
-pub fn group(name: &str, servers: usize) -> (ServerGroupKey, ServerGroup) {
+pub fn group(name: &str, servers: usize) -> (ServerGroupKey, Arc<ServerGroup>) {
     let group = ServerGroup {
         name: name.into(),
         servers: (1..=servers).map(server).collect(),
         ..ServerGroup::default()
     };
-    (ServerGroupKey(format!("default/{name}/80")), group)
+    (ServerGroupKey(format!("default/{name}/80").into()), group.into())
 }
 
 pub fn rule(ingress: &str, host: &str, group: &str) -> Rule {
@@ -36,9 +37,10 @@ pub fn rule(ingress: &str, host: &str, group: &str) -> Rule {
             "default/{group}/80"
         )))],
         origins: vec![Origin {
-            object: ObjectRef::new("Ingress", "default", ingress),
+            object: ObjectRef::new("Ingress", "default", ingress).into(),
             field: "spec.rules[0]".into(),
-        }],
+        }]
+        .into(),
         ..Rule::default()
     }
 }
@@ -63,8 +65,8 @@ pub fn shop() -> Gateway {
         port: 80,
         default_group: ServerGroupRef::managed("default/none/80"),
         rules: vec![
-            rule("shop", "shop.example.com", "shop"),
-            rule("blog", "blog.example.com", "blog"),
+            rule("shop", "shop.example.com", "shop").into(),
+            rule("blog", "blog.example.com", "blog").into(),
         ],
         ..Listener::default()
     };

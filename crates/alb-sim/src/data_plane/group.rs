@@ -76,7 +76,7 @@ impl Group {
         }
         for member in &members {
             member.server.upstream.set_keepalive(config.upstream_keepalive);
-            member.server.check(config.health_check.as_ref());
+            member.server.check(config.health_check.as_deref());
         }
         Self {
             id: id.to_owned(),

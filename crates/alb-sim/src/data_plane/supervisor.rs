@@ -146,16 +146,16 @@ impl Supervisor {
 
     fn compile_groups(&self, lb_id: &Arc<str>, gateway: &Gateway) -> Groups {
         let known = self.groups.get(lb_id);
-        let compile = |(key, config): (&alb_model::ServerGroupKey, _)| {
-            let previous = known.and_then(|groups| groups.get(&key.0));
+        let compile = |(key, config): (&alb_model::ServerGroupKey, &Arc<alb_model::ServerGroup>)| {
+            let previous = known.and_then(|groups| groups.get(key.0.as_str()));
             let group = match previous {
-                Some(group) if group.config() == config => Arc::clone(group),
+                Some(group) if group.config() == &**config => Arc::clone(group),
                 _ => {
                     let previous = previous.map(|group| &**group);
                     Arc::new(Group::new(&key.0, config, previous, &self.addresses, &self.cut))
                 }
             };
-            (key.0.clone(), group)
+            (key.0.to_string(), group)
         };
         gateway.server_groups.iter().map(compile).collect()
     }

@@ -78,7 +78,7 @@ impl ListenerView {
     pub(super) fn group(&self, reference: &ServerGroupRef) -> Option<&Arc<Group>> {
         match reference {
             ServerGroupRef::Id(id) => self.groups.get(id),
-            ServerGroupRef::Managed(key) => self.groups.get(&key.0),
+            ServerGroupRef::Managed(key) => self.groups.get(key.0.as_str()),
         }
     }
 
@@ -179,7 +179,7 @@ impl RuleState {
             .flat_map(|view| &view.rules)
             .map(|rule| ((&rule.id, rule.name.as_str()), rule))
             .collect();
-        let compile = |rule: &Rule| match known.get(&(&rule.id, rule.name.as_str())) {
+        let compile = |rule: &Arc<Rule>| match known.get(&(&rule.id, rule.name.as_str())) {
             Some(state) if state.actions == rule.actions => Arc::clone(state),
             _ => Arc::new(Self::new(rule)),
         };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alb_model::{
     Action, Condition, Cors, Direction, Edition, FixedResponse, Forward, HeaderValueType, InsertHeader,
-    KeyValue, Redirect, RemoveHeader, Rewrite, ServerGroupRef, Severity, Target, TrafficLimit, TrafficMirror,
-    limits, validate_rule_on,
+    KeyValue, Redirect, RemoveHeader, Rewrite, ServerGroupRef, Severity, Target, Text, Texts, TrafficLimit,
+    TrafficMirror, limits, validate_rule_on,
 };
 
 use super::check;
@@ -74,9 +74,9 @@ pub(super) fn read(
 fn with_dots(mut rule: alb_model::Rule) -> alb_model::Rule {
     for condition in &mut rule.conditions {
         if let Condition::Host { values } = condition {
-            let long_enough = |host: &String| host.len() >= *limits::HOST_CHARS.start();
+            let long_enough = |host: &Text| host.len() >= *limits::HOST_CHARS.start();
             for host in values.iter_mut().filter(|h| !h.contains('.') && long_enough(h)) {
-                host.push_str(".dot");
+                *host = format!("{host}.dot").into();
             }
         }
     }
@@ -187,20 +187,15 @@ fn text(value: Option<&String>, path: &str, name: &str) -> ApiResult<String> {
 
 fn read_condition(condition: &wire::Condition, path: &str) -> ApiResult<Condition> {
     let kind = condition.r#type.as_deref().unwrap_or_default();
-    let values = |given: &Option<wire::Values>, name: &str| -> ApiResult<Vec<String>> {
-        let values = config(given.as_ref(), path, name)?
-            .values
-            .clone()
-            .unwrap_or_default();
-        require(values, path, name)
+    let values = |given: &Option<wire::Values>, name: &str| -> ApiResult<Texts> {
+        let values = config(given.as_ref(), path, name)?.values.iter().flatten();
+        require(values.map(Text::from).collect::<Texts>(), path, name)
     };
-    let keyed = |given: &Option<wire::KeyedValues>, name: &str| -> ApiResult<(String, Vec<String>)> {
+    let keyed = |given: &Option<wire::KeyedValues>, name: &str| -> ApiResult<(Text, Texts)> {
         let given = config(given.as_ref(), path, name)?;
         let key = text(given.key.as_ref(), path, &format!("{name}.Key"))?;
-        Ok((
-            key,
-            require(given.values.clone().unwrap_or_default(), path, name)?,
-        ))
+        let values: Texts = given.values.iter().flatten().map(Text::from).collect();
+        Ok((key.into(), require(values, path, name)?))
     };
     let pairs = |given: &Option<wire::Pairs>, name: &str| -> ApiResult<Vec<KeyValue>> {
         let pairs = config(given.as_ref(), path, name)?
@@ -210,7 +205,7 @@ fn read_condition(condition: &wire::Condition, path: &str) -> ApiResult<Conditio
         let pairs = pairs
             .into_iter()
             .map(|pair| KeyValue::new(pair.key.unwrap_or_default(), pair.value.unwrap_or_default()));
-        require(pairs.collect(), path, name)
+        require(pairs.collect::<Vec<_>>(), path, name)
     };
     Ok(match kind {
         "Host" => Condition::Host {
@@ -255,8 +250,8 @@ fn read_condition(condition: &wire::Condition, path: &str) -> ApiResult<Conditio
 }
 
 /// A list that must not be empty.
-fn require<T>(values: Vec<T>, path: &str, name: &str) -> ApiResult<Vec<T>> {
-    if values.is_empty() {
+fn require<C: AsRef<[T]>, T>(values: C, path: &str, name: &str) -> ApiResult<C> {
+    if values.as_ref().is_empty() {
         return Err(ApiError::missing(&format!("{path}.{name}.Values")));
     }
     Ok(values)
@@ -271,7 +266,7 @@ fn read_action(action: &wire::Action, path: &str) -> ApiResult<Action> {
         }
         "Redirect" => {
             let given = config(action.redirect_config.as_ref(), path, "RedirectConfig")?;
-            Action::Redirect(read_redirect(given, &format!("{path}.RedirectConfig"))?)
+            Action::Redirect(Box::new(read_redirect(given, &format!("{path}.RedirectConfig"))?))
         }
         "FixedResponse" => {
             let given = config(action.fixed_response_config.as_ref(), path, "FixedResponseConfig")?;
@@ -282,11 +277,11 @@ fn read_action(action: &wire::Action, path: &str) -> ApiResult<Action> {
         }
         "Rewrite" => {
             let given = config(action.rewrite_config.as_ref(), path, "RewriteConfig")?;
-            Action::Rewrite(Rewrite {
+            Action::Rewrite(Box::new(Rewrite {
                 host: given.host.clone().unwrap_or_default(),
                 path: given.path.clone().unwrap_or_default(),
                 query: given.query.clone().unwrap_or_default(),
-            })
+            }))
         }
         "InsertHeader" => {
             let given = config(action.insert_header_config.as_ref(), path, "InsertHeaderConfig")?;
@@ -326,7 +321,7 @@ fn read_action(action: &wire::Action, path: &str) -> ApiResult<Action> {
         }
         "Cors" => {
             let given = config(action.cors_config.as_ref(), path, "CorsConfig")?;
-            Action::Cors(read_cors(given, &format!("{path}.CorsConfig"))?)
+            Action::Cors(Box::new(read_cors(given, &format!("{path}.CorsConfig"))?))
         }
         _ => {
             return Err(ApiError::illegal(

@@ -1,13 +1,14 @@
 //! From what was asked for to what is in effect: builds the gateways of a [`World`](crate::world::World).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alb_model::{
     AccessLog, AclBinding, CertificateRef, Direction, Gateway, HealthCheck, ListenerLog, QuicConfig,
     ServerGroupKey, ServerGroupRef, Sticky, XForwardedFor, ZoneMapping,
 };
 
-use super::{Listener, LoadBalancer, ServerGroup, ServerStatus, Store};
+use super::{Listener, LoadBalancer, ServerGroup, ServerStatus, Store, Tags};
 use crate::wire;
 
 /// The effective state of a load balancer; `None` when there is none.
@@ -63,10 +64,15 @@ fn load_balancer(source: &LoadBalancer) -> alb_model::LoadBalancer {
         }),
         security_group_ids: source.security_groups.clone(),
         deletion_protection: source.deletion_protection.is_some(),
-        tags: source.tags.clone(),
+        tags: tags(&source.tags),
         dns_name: Some(source.dns_name.clone()),
         ..alb_model::LoadBalancer::default()
     }
+}
+
+fn tags(tags: &Tags) -> alb_model::Tags {
+    let text = |(key, value): (&String, &String)| (key.into(), value.into());
+    tags.iter().map(text).collect()
 }
 
 /// Reads a value that was checked when it came in.
@@ -90,7 +96,7 @@ fn listener(source: &Listener) -> alb_model::Listener {
         .map(|rule| {
             let mut effective = alb_model::Rule::clone(&rule.content.effective);
             effective.id = Some(rule.id.clone());
-            effective
+            Arc::new(effective)
         })
         .collect();
     rules.sort_by_key(|rule| (rule.direction == Direction::Response, rule.priority));
@@ -123,7 +129,7 @@ fn listener(source: &Listener) -> alb_model::Listener {
         x_forwarded_for: x_forwarded_for(attributes.x_forwarded_for_config.as_ref()),
         acl: acl_binding(source),
         log: source.log.as_ref().map(listener_log),
-        tags: source.tags.clone(),
+        tags: tags(&source.tags),
         rules,
     }
 }
@@ -209,7 +215,9 @@ fn add_server_groups(gateway: &mut Gateway, store: &Store) {
     for id in ids {
         if let Some(group) = store.server_groups.get(&id).filter(|group| group.phase.serves()) {
             let effective = server_group(group, store);
-            gateway.server_groups.insert(ServerGroupKey(id), effective);
+            gateway
+                .server_groups
+                .insert(ServerGroupKey(id.into()), Arc::new(effective));
         }
     }
 }
@@ -262,10 +270,10 @@ pub(crate) fn server_group(source: &ServerGroup, store: &Store) -> alb_model::Se
         });
     alb_model::ServerGroup {
         id: Some(source.id.clone()),
-        name: attributes.server_group_name.clone().unwrap_or_default(),
+        name: attributes.server_group_name.as_deref().unwrap_or_default().into(),
         protocol: parse(attributes.protocol.as_ref()),
         server_type: parse(attributes.server_group_type.as_ref()),
-        vpc_id: attributes.vpc_id.clone().unwrap_or_default(),
+        vpc_id: attributes.vpc_id.as_deref().unwrap_or_default().into(),
         resource_group_id: attributes.resource_group_id.clone(),
         scheduler: parse(attributes.scheduler.as_ref()),
         uch_query_key: attributes.uch_config.as_ref().and_then(|uch| uch.value.clone()),
@@ -283,9 +291,9 @@ pub(crate) fn server_group(source: &ServerGroup, store: &Store) -> alb_model::Se
             .as_ref()
             .filter(|config| config.connection_drain_enabled == Some(true))
             .map(|config| seconds(config.connection_drain_timeout, 300)),
-        health_check: health_check(attributes.health_check_config.as_ref()),
-        service_name: attributes.service_name.clone(),
-        tags: source.tags.clone(),
+        health_check: health_check(attributes.health_check_config.as_ref()).map(Box::new),
+        service_name: attributes.service_name.as_ref().map(Into::into),
+        tags: tags(&source.tags),
         servers: servers.collect(),
     }
 }

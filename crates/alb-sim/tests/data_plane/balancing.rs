@@ -32,7 +32,7 @@ async fn groups_get_their_weights() {
         add_group(&mut gw, id, group([backend.server(100)]));
     }
     let targets = [target("sgp-a", 90), target("sgp-b", 10), target("sgp-c", 0)];
-    gw.listeners[0].rules = vec![catch_all("rule-1", [forward(targets)])];
+    gw.listeners[0].rules = vec![catch_all("rule-1", [forward(targets)]).into()];
     let lab = Lab::start(gw);
     let counts = names(&lab, 1000).await;
     assert_eq!(counts, BTreeMap::from([("a".into(), 900), ("b".into(), 100)]));
@@ -168,10 +168,13 @@ async fn requests_over_a_traffic_limit_get_503() {
         qps: Some(10),
         per_ip_qps: Some(4),
     };
-    gw.listeners[0].rules = vec![catch_all(
-        "rule-1",
-        [Action::TrafficLimit(limit), forward([target("sgp-default", 100)])],
-    )];
+    gw.listeners[0].rules = vec![
+        catch_all(
+            "rule-1",
+            [Action::TrafficLimit(limit), forward([target("sgp-default", 100)])],
+        )
+        .into(),
+    ];
     let mut lab = Lab::start(gw);
     let passed = async |ip: [u8; 4], lab: &Lab| {
         let client = client_from(ip.into());

@@ -135,7 +135,7 @@ async fn rules_and_groups_change_under_load_without_a_failed_request() {
     let mut backend = Backend::echo("0").await;
     let mut gw = gateway(group([]));
     add_group(&mut gw, "sgp-0", group([backend.server(100)]));
-    gw.listeners[0].rules = vec![catch_all("rule-0", [forward([target("sgp-0", 100)])])];
+    gw.listeners[0].rules = vec![catch_all("rule-0", [forward([target("sgp-0", 100)])]).into()];
     let mut lab = Lab::start(gw);
     let port = lab.addr(80);
     let load = Load::start(&lab, false);
@@ -146,13 +146,13 @@ async fn rules_and_groups_change_under_load_without_a_failed_request() {
         let server = next.server(100);
         lab.publish(|gw| {
             let id = format!("sgp-{round}");
-            let old = ServerGroupKey(format!("sgp-{}", round - 1));
+            let old = ServerGroupKey(format!("sgp-{}", round - 1).into());
             gw.server_groups.remove(&old);
             add_group(gw, &id, group([server]));
             let other = [Condition::host(["other.example"])];
             gw.listeners[0].rules = vec![
-                rule("rule-x", 1, other, [forward([target(&id, 100)])]),
-                catch_all(&format!("rule-{round}"), [forward([target(&id, 100)])]),
+                rule("rule-x", 1, other, [forward([target(&id, 100)])]).into(),
+                catch_all(&format!("rule-{round}"), [forward([target(&id, 100)])]).into(),
             ];
         });
         std::mem::replace(&mut backend, next).stop().await;

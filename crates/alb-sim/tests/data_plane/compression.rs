@@ -167,16 +167,19 @@ async fn a_server_that_streams_still_streams_when_compressed() {
 #[tokio::test]
 async fn a_fixed_answer_is_compressed_like_any_other() {
     let mut gw = gateway(group([]));
-    gw.listeners[0].rules = vec![rule(
-        "rule-1",
-        1,
-        [Condition::path(["/*"])],
-        [Action::FixedResponse(FixedResponse {
-            content: "x".repeat(1024),
-            content_type: "text/plain".into(),
-            ..FixedResponse::default()
-        })],
-    )];
+    gw.listeners[0].rules = vec![
+        rule(
+            "rule-1",
+            1,
+            [Condition::path(["/*"])],
+            [Action::FixedResponse(FixedResponse {
+                content: "x".repeat(1024),
+                content_type: "text/plain".into(),
+                ..FixedResponse::default()
+            })],
+        )
+        .into(),
+    ];
     let lab = Lab::start(gw);
     let request = client().get(lab.url("/")).header("accept-encoding", "gzip");
     let response = request.send().await.unwrap();

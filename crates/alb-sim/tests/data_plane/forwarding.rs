@@ -155,15 +155,18 @@ async fn a_mirror_gets_a_copy_and_its_answer_is_dropped() {
     add_group(&mut gw, "sgp-mirror", group([mirror.server(100)]));
     add_group(&mut gw, "sgp-dead", group([server_at(refusing().await, 100)]));
     let groups = ["sgp-mirror", "sgp-dead"].map(|id| ServerGroupRef::Id(id.into()));
-    gw.listeners[0].rules = vec![catch_all(
-        "rule-1",
-        [
-            Action::TrafficMirror(TrafficMirror {
-                groups: groups.into(),
-            }),
-            forward([target("sgp-default", 100)]),
-        ],
-    )];
+    gw.listeners[0].rules = vec![
+        catch_all(
+            "rule-1",
+            [
+                Action::TrafficMirror(TrafficMirror {
+                    groups: groups.into(),
+                }),
+                forward([target("sgp-default", 100)]),
+            ],
+        )
+        .into(),
+    ];
     let lab = Lab::start(gw);
     for method in ["POST", "GET"] {
         let body = if method == "POST" { "payload" } else { "" };

@@ -70,7 +70,7 @@ async fn who_serves(lab: &Lab, requests: usize) -> std::collections::BTreeSet<St
 async fn traffic_leaves_an_unhealthy_server_and_returns() {
     let ((a, a_health), (b, b_health)) = (moody("a").await, moody("b").await);
     let mut lab = Lab::start(gateway(ServerGroup {
-        health_check: Some(check(HealthCheckProtocol::Http)),
+        health_check: Some(check(HealthCheckProtocol::Http).into()),
         ..group([a.server(100), b.server(100)])
     }));
     assert_eq!(status(&lab, &a), HealthStatus::Initial);
@@ -187,7 +187,7 @@ async fn each_protocol_tells_good_from_bad() {
     for (index, (addr, check, _)) in cases.iter().enumerate() {
         let id = format!("sgp-{index}");
         let group = ServerGroup {
-            health_check: Some(check.clone()),
+            health_check: Some(check.clone().into()),
             ..group([server_at(*addr, 100)])
         };
         add_group(&mut gw, &id, group);
@@ -195,7 +195,7 @@ async fn each_protocol_tells_good_from_bad() {
         let actions = [forward([target(&id, 100)])];
         gw.listeners[0]
             .rules
-            .push(rule(&format!("rule-{index}"), index as u16 + 1, [path], actions));
+            .push(rule(&format!("rule-{index}"), index as u16 + 1, [path], actions).into());
     }
     let lab = Lab::start(gw);
     for (index, (_, check, expected)) in cases.iter().enumerate() {

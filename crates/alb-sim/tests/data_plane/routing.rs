@@ -42,15 +42,17 @@ async fn requests_go_where_the_first_matching_rule_says() {
                 Condition::path(["/api", "/api/*"]),
             ],
             to("api"),
-        ),
-        rule("rule-2", 2, [Condition::host(["a.example"])], to("a")),
-        rule("rule-3", 3, [Condition::host(["*.wild.example"])], to("wild")),
+        )
+        .into(),
+        rule("rule-2", 2, [Condition::host(["a.example"])], to("a")).into(),
+        rule("rule-3", 3, [Condition::host(["*.wild.example"])], to("wild")).into(),
         rule(
             "rule-4",
             4,
             [Condition::host(["b.example"]), Condition::path(["/old"])],
             [redirect_to_new()],
-        ),
+        )
+        .into(),
         rule(
             "rule-5",
             5,
@@ -60,7 +62,8 @@ async fn requests_go_where_the_first_matching_rule_says() {
                 content: "short and stout".into(),
                 ..FixedResponse::default()
             })],
-        ),
+        )
+        .into(),
         rule(
             "rule-6",
             6,
@@ -68,7 +71,8 @@ async fn requests_go_where_the_first_matching_rule_says() {
                 values: vec![KeyValue::new("user", "ann")],
             }],
             to("ann"),
-        ),
+        )
+        .into(),
     ];
     let lab = Lab::start(gw);
     let client = client();
@@ -108,13 +112,13 @@ async fn requests_go_where_the_first_matching_rule_says() {
 }
 
 fn redirect_to_new() -> Action {
-    Action::Redirect(Redirect {
+    Action::Redirect(Box::new(Redirect {
         protocol: "HTTPS".into(),
         port: "443".into(),
         path: "/new".into(),
         code: RedirectCode::PermanentRedirect,
         ..Redirect::default()
-    })
+    }))
 }
 
 #[tokio::test]
@@ -128,29 +132,32 @@ async fn rewrites_and_header_edits_reach_the_server() {
         })
     };
     let mut gw = gateway(group([backend.server(100)]));
-    gw.listeners[0].rules = vec![rule(
-        "rule-1",
-        1,
-        [Condition::path(["~*^/shop/(.*)$"])],
-        [
-            Action::Rewrite(Rewrite {
-                host: "inner.example".into(),
-                path: "/${1}".into(),
-                query: "from=${host}".into(),
-            }),
-            insert("x-fixed", "yes", HeaderValueType::UserDefined),
-            insert("x-copy", "x-source", HeaderValueType::ReferenceHeader),
-            insert("x-ip", "ClientSrcIp", HeaderValueType::SystemDefined),
-            insert("x-protocol", "Protocol", HeaderValueType::SystemDefined),
-            insert("x-lb", "SLBId", HeaderValueType::SystemDefined),
-            insert("x-port", "SLBPort", HeaderValueType::SystemDefined),
-            insert("x-src-port", "ClientSrcPort", HeaderValueType::SystemDefined),
-            Action::RemoveHeader(RemoveHeader {
-                key: "x-secret".into(),
-            }),
-            forward([target("sgp-default", 100)]),
-        ],
-    )];
+    gw.listeners[0].rules = vec![
+        rule(
+            "rule-1",
+            1,
+            [Condition::path(["~*^/shop/(.*)$"])],
+            [
+                Action::Rewrite(Box::new(Rewrite {
+                    host: "inner.example".into(),
+                    path: "/${1}".into(),
+                    query: "from=${host}".into(),
+                })),
+                insert("x-fixed", "yes", HeaderValueType::UserDefined),
+                insert("x-copy", "x-source", HeaderValueType::ReferenceHeader),
+                insert("x-ip", "ClientSrcIp", HeaderValueType::SystemDefined),
+                insert("x-protocol", "Protocol", HeaderValueType::SystemDefined),
+                insert("x-lb", "SLBId", HeaderValueType::SystemDefined),
+                insert("x-port", "SLBPort", HeaderValueType::SystemDefined),
+                insert("x-src-port", "ClientSrcPort", HeaderValueType::SystemDefined),
+                Action::RemoveHeader(RemoveHeader {
+                    key: "x-secret".into(),
+                }),
+                forward([target("sgp-default", 100)]),
+            ],
+        )
+        .into(),
+    ];
     let lab = Lab::start(gw);
     let request = client()
         .get(lab.url("/shop/cart/7?a=b"))
@@ -236,24 +243,27 @@ async fn response_rules_edit_what_the_server_answered() {
     })
     .await;
     let mut gw = gateway(group([backend.server(100)]));
-    gw.listeners[0].rules = vec![Rule {
-        direction: Direction::Response,
-        ..rule(
-            "rule-r",
-            1,
-            [Condition::ResponseStatusCode {
-                values: vec!["404".into()],
-            }],
-            [
-                Action::RemoveHeader(RemoveHeader { key: "server".into() }),
-                Action::InsertHeader(InsertHeader {
-                    key: "x-note".into(),
-                    value: "not here".into(),
-                    ..InsertHeader::default()
-                }),
-            ],
-        )
-    }];
+    gw.listeners[0].rules = vec![
+        Rule {
+            direction: Direction::Response,
+            ..rule(
+                "rule-r",
+                1,
+                [Condition::ResponseStatusCode {
+                    values: vec!["404".into()].into(),
+                }],
+                [
+                    Action::RemoveHeader(RemoveHeader { key: "server".into() }),
+                    Action::InsertHeader(InsertHeader {
+                        key: "x-note".into(),
+                        value: "not here".into(),
+                        ..InsertHeader::default()
+                    }),
+                ],
+            )
+        }
+        .into(),
+    ];
     let lab = Lab::start(gw);
     let response = client().get(lab.url("/")).send().await.unwrap();
     assert_eq!(response.status(), 404);
@@ -277,28 +287,31 @@ async fn response_rules_know_every_kind_of_value() {
         })
     };
     let mut gw = gateway(group([backend.server(100)]));
-    gw.listeners[0].rules = vec![Rule {
-        direction: Direction::Response,
-        ..rule(
-            "rule-r",
-            1,
-            [Condition::ResponseHeader {
-                key: "x-build".into(),
-                values: vec!["4?".into()],
-            }],
-            [
-                insert("x-fixed", "yes", HeaderValueType::UserDefined),
-                // A reference in a response rule is to a header of the response.
-                insert("x-copy", "x-build", HeaderValueType::ReferenceHeader),
-                insert("x-none", "x-missing", HeaderValueType::ReferenceHeader),
-                insert("x-ip", "ClientSrcIp", HeaderValueType::SystemDefined),
-                insert("x-protocol", "Protocol", HeaderValueType::SystemDefined),
-                insert("x-lb", "SLBId", HeaderValueType::SystemDefined),
-                insert("x-port", "SLBPort", HeaderValueType::SystemDefined),
-                insert("x-src-port", "ClientSrcPort", HeaderValueType::SystemDefined),
-            ],
-        )
-    }];
+    gw.listeners[0].rules = vec![
+        Rule {
+            direction: Direction::Response,
+            ..rule(
+                "rule-r",
+                1,
+                [Condition::ResponseHeader {
+                    key: "x-build".into(),
+                    values: vec!["4?".into()].into(),
+                }],
+                [
+                    insert("x-fixed", "yes", HeaderValueType::UserDefined),
+                    // A reference in a response rule is to a header of the response.
+                    insert("x-copy", "x-build", HeaderValueType::ReferenceHeader),
+                    insert("x-none", "x-missing", HeaderValueType::ReferenceHeader),
+                    insert("x-ip", "ClientSrcIp", HeaderValueType::SystemDefined),
+                    insert("x-protocol", "Protocol", HeaderValueType::SystemDefined),
+                    insert("x-lb", "SLBId", HeaderValueType::SystemDefined),
+                    insert("x-port", "SLBPort", HeaderValueType::SystemDefined),
+                    insert("x-src-port", "ClientSrcPort", HeaderValueType::SystemDefined),
+                ],
+            )
+        }
+        .into(),
+    ];
     let lab = Lab::start(gw);
     let response = client().get(lab.url("/")).send().await.unwrap();
     let client_port = lab.plane.access_log()[0].client.port().to_string();
@@ -324,7 +337,7 @@ async fn canaries_by_header_and_cookie_go_before_the_weighted_rule() {
     add_group(&mut gw, "sgp-b", group([b.server(100)]));
     let header = Condition::Header {
         key: "X-Next".into(),
-        values: vec!["always".into()],
+        values: vec!["always".into()].into(),
     };
     let cookie = Condition::Cookie {
         values: vec![KeyValue {
@@ -333,12 +346,13 @@ async fn canaries_by_header_and_cookie_go_before_the_weighted_rule() {
         }],
     };
     gw.listeners[0].rules = vec![
-        rule("rule-header", 1, [header], [forward([target("sgp-b", 100)])]),
-        rule("rule-cookie", 2, [cookie], [forward([target("sgp-b", 100)])]),
+        rule("rule-header", 1, [header], [forward([target("sgp-b", 100)])]).into(),
+        rule("rule-cookie", 2, [cookie], [forward([target("sgp-b", 100)])]).into(),
         catch_all(
             "rule-weight",
             [forward([target("sgp-a", 90), target("sgp-b", 10)])],
-        ),
+        )
+        .into(),
     ];
     let lab = Lab::start(gw);
     let client = client();
@@ -373,10 +387,16 @@ async fn cors_answers_preflights_and_completes_answers() {
         max_age_s: Some(600),
     };
     let mut gw = gateway(group([backend.server(100)]));
-    gw.listeners[0].rules = vec![catch_all(
-        "rule-1",
-        [Action::Cors(cors), forward([target("sgp-default", 100)])],
-    )];
+    gw.listeners[0].rules = vec![
+        catch_all(
+            "rule-1",
+            [
+                Action::Cors(Box::new(cors)),
+                forward([target("sgp-default", 100)]),
+            ],
+        )
+        .into(),
+    ];
     let lab = Lab::start(gw);
     let preflight = async |origin: &str| {
         client()
@@ -418,13 +438,16 @@ async fn a_client_stays_on_the_group_it_got_first() {
     let mut gw = gateway(group([]));
     add_group(&mut gw, "sgp-a", group([a.server(100)]));
     add_group(&mut gw, "sgp-b", group([b.server(100)]));
-    gw.listeners[0].rules = vec![catch_all(
-        "rule-1",
-        [Action::Forward(Forward {
-            targets: vec![target("sgp-a", 50), target("sgp-b", 50)],
-            sticky_timeout_s: Some(100),
-        })],
-    )];
+    gw.listeners[0].rules = vec![
+        catch_all(
+            "rule-1",
+            [Action::Forward(Forward {
+                targets: vec![target("sgp-a", 50), target("sgp-b", 50)],
+                sticky_timeout_s: Some(100),
+            })],
+        )
+        .into(),
+    ];
     let lab = Lab::start(gw);
     let client = client();
     let mut firsts = std::collections::BTreeSet::new();

@@ -206,7 +206,9 @@ pub(crate) fn add_group(gateway: &mut Gateway, id: &str, group: ServerGroup) {
         id: Some(id.to_owned()),
         ..group
     };
-    gateway.server_groups.insert(ServerGroupKey(id.to_owned()), group);
+    gateway
+        .server_groups
+        .insert(ServerGroupKey(id.into()), group.into());
 }
 
 pub(crate) fn group(servers: impl IntoIterator<Item = Server>) -> ServerGroup {
@@ -218,10 +220,8 @@ pub(crate) fn group(servers: impl IntoIterator<Item = Server>) -> ServerGroup {
 }
 
 pub(crate) fn group_of<'g>(gateway: &'g mut Gateway, id: &str) -> &'g mut ServerGroup {
-    gateway
-        .server_groups
-        .get_mut(&ServerGroupKey(id.to_owned()))
-        .unwrap()
+    let group = gateway.server_groups.get_mut(&ServerGroupKey(id.into()));
+    Arc::make_mut(group.unwrap())
 }
 
 pub(crate) fn target(group: &str, weight: u16) -> Target {

@@ -168,7 +168,7 @@ fn translation(findings: &[Finding], name: &str, section: Option<&Section>) -> V
     let concerns = |object: &ObjectRef| match object.kind.as_str() {
         "AlbConfig" => object.name == name,
         "Ingress" => {
-            section.is_some_and(|section| section.compiled.iter().any(|ingress| ingress.object == *object))
+            section.is_some_and(|section| section.compiled.iter().any(|ingress| *ingress.object == *object))
         }
         _ => true,
     };

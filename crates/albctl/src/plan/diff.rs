@@ -161,7 +161,7 @@ impl Diff {
             let origins: BTreeMap<RuleIdentity, &Rule> = wanted
                 .iter()
                 .flat_map(|listener| &listener.rules)
-                .map(|rule| (RuleIdentity::of(rule), rule))
+                .map(|rule| (RuleIdentity::of(rule), &**rule))
                 .collect();
             self.rules(&part, old, new, &names, &origins);
         }
@@ -343,6 +343,6 @@ fn group_name(group: &ObservedServerGroup) -> String {
                 Some(rest) => format!("{name}{rest}"),
             }
         }
-        _ => attributes.name.clone(),
+        _ => attributes.name.to_string(),
     }
 }

@@ -73,7 +73,7 @@ impl Planning {
             let ages = section
                 .compiled
                 .iter()
-                .map(|ingress| (ingress.object.clone(), ingress.created_s));
+                .map(|ingress| (ObjectRef::clone(&ingress.object), ingress.created_s));
             ages.collect()
         });
         Options {
@@ -85,6 +85,9 @@ impl Planning {
             created: created.unwrap_or_default(),
             held: wanted
                 .map(|section| section.assembled.held.clone())
+                .unwrap_or_default(),
+            held_rules: wanted
+                .map(|section| section.assembled.held_rules.clone())
                 .unwrap_or_default(),
             frozen_load_balancer: wanted.is_some_and(|section| section.assembled.frozen_load_balancer),
             frozen_listeners: wanted

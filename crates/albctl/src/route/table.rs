@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use alb_model::{
-    Action, Condition, Decision, Listener, ListenerProtocol, ListenerRouter, Origin, Outcome, Router, Rule,
-    Scheme, ServerGroupRef,
+    Action, Condition, Decision, Field, Listener, ListenerProtocol, ListenerRouter, Origin, Outcome, Router,
+    Rule, Scheme, ServerGroupRef, Texts,
 };
 use ingress_translate::{CompiledRule, PLACEHOLDER, ServicePortRef};
 
@@ -152,7 +152,7 @@ impl<'a> RouteTable<'a> {
             id: request.id.clone(),
             matched: origin.map(|origin| Matched {
                 ingress: format!("{}/{}", origin.object.namespace, origin.object.name),
-                rule: rule_number(&origin.field),
+                rule: rule_number(&origin.field.to_string()),
             }),
             action,
             request_headers_added,
@@ -205,13 +205,13 @@ fn rule_number(field: &str) -> Option<usize> {
     number.parse().ok()
 }
 
-type Paths<'a> = BTreeMap<(&'a alb_model::ObjectRef, &'a str), &'a CompiledRule>;
+type Paths<'a> = BTreeMap<(&'a alb_model::ObjectRef, &'a Field), &'a CompiledRule>;
 
 fn paths(section: &Section) -> Paths<'_> {
     let mut paths = Paths::new();
     for ingress in &section.compiled {
         for rule in ingress.rules.iter().chain(&ingress.default_backend) {
-            paths.insert((&ingress.object, rule.field.as_str()), rule);
+            paths.insert((&*ingress.object, &rule.field), rule);
         }
     }
     paths
@@ -220,33 +220,26 @@ fn paths(section: &Section) -> Paths<'_> {
 /// One rule for each origin, with the host and path it asked for. An origin that answers otherwise than the rule does
 /// (the Ingress behind a canary) matches nothing, unless that holds for all of them (a redirect to HTTPS).
 fn of_origins(rule: &Rule, paths: &Paths<'_>) -> ListenerRouter {
-    let path = |origin: &Origin| paths.get(&(&origin.object, origin.field.as_str())).copied();
+    let path = |origin: &Origin| paths.get(&(&*origin.object, &origin.field)).copied();
     let answers =
-        |origin: &Origin| path(origin).is_some_and(|path| path.actions.last() == rule.actions.last());
+        |origin: &Origin| path(origin).is_some_and(|path| path.rule.actions.last() == rule.actions.last());
     let any = rule.origins.iter().any(answers);
     let rules = rule.origins.iter().map(|origin| {
-        let mut conditions = Vec::new();
-        match path(origin).filter(|_| !any || answers(origin)) {
-            None => conditions.push(Condition::Path { values: Vec::new() }),
+        let asked = path(origin).filter(|_| !any || answers(origin));
+        let conditions = match asked {
+            None => vec![Condition::Path { values: Texts::new() }],
             Some(path) => {
-                let mut values = path.path.values();
-                values.extend(path.extra_paths.iter().cloned());
-                conditions.push(Condition::Path { values });
-                let mut hosts = vec![path.host.text()];
-                hosts.extend(path.extra_hosts.iter().cloned());
-                if !hosts[0].is_empty() {
-                    conditions.push(Condition::Host { values: hosts });
-                }
+                let of_path = |condition: &&Condition| {
+                    matches!(condition, Condition::Host { .. } | Condition::Path { .. })
+                };
+                path.rule.conditions.iter().filter(of_path).cloned().collect()
             }
-        }
+        };
         Rule {
             conditions,
             actions: vec![Action::FixedResponse(alb_model::FixedResponse::default())],
             ..Rule::default()
         }
     });
-    ListenerRouter::new(&Listener {
-        rules: rules.collect(),
-        ..Listener::default()
-    })
+    ListenerRouter::new(&Listener::default().with_rules(rules))
 }

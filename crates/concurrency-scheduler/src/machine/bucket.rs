@@ -125,6 +125,7 @@ impl Bucket {
     }
 
     /// Whether a token is there; otherwise when the next one will be.
+    #[inline]
     pub(crate) fn look(&mut self, now: Timestamp) -> Result<(), Timestamp> {
         if self.rate.is_none() && self.adaptive.is_none() {
             return Ok(());
@@ -136,10 +137,12 @@ impl Bucket {
     }
 
     /// Takes a token, if one is there.
+    #[inline]
     pub(crate) fn take(&mut self, now: Timestamp) -> bool {
         self.check(now).is_ok()
     }
 
+    #[inline]
     fn check(&mut self, now: Timestamp) -> Result<(), Timestamp> {
         if self
             .adaptive
@@ -172,6 +175,7 @@ impl Bucket {
     }
 
     /// Any other answer.
+    #[inline]
     pub(crate) fn accepted(&mut self, now: Timestamp) {
         if let Some(adaptive) = &mut self.adaptive {
             adaptive.accepted(now);

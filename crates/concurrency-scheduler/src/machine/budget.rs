@@ -39,6 +39,7 @@ impl Budget {
         self.level = self.level.min(self.capacity);
     }
 
+    #[inline]
     fn refill(&mut self, now: Timestamp) {
         if self.level == self.capacity {
             self.updated = now;
@@ -52,6 +53,7 @@ impl Budget {
     }
 
     /// Takes one retry, if there is one.
+    #[inline]
     pub(crate) fn take(&mut self, now: Timestamp) -> bool {
         self.refill(now);
         let enough = self.level >= ONE;
@@ -61,6 +63,7 @@ impl Budget {
         enough
     }
 
+    #[inline]
     pub(crate) fn earn(&mut self, now: Timestamp) {
         self.refill(now);
         self.level = (self.level + self.per_success).min(self.capacity);

@@ -51,6 +51,8 @@ pub(crate) struct Class {
     /// Entries that never started, oldest and newest.
     pub(crate) oldest: Ix,
     pub(crate) newest: Ix,
+    /// Starts that were prepared for by reading ahead.
+    pub(crate) foreseen: u32,
     /// What keeps the class from starting more, and since when.
     stall: Option<(Stall, Timestamp)>,
     pub(crate) counters: Counters,
@@ -93,6 +95,7 @@ impl Class {
             passed: None,
             oldest: NIL,
             newest: NIL,
+            foreseen: 0,
             stall: None,
             counters: Counters::default(),
             config: ClassConfig::default(),
@@ -130,6 +133,7 @@ impl Class {
     }
 
     /// Lanes that wait for their turn, a slot or a token.
+    #[inline]
     pub(crate) fn waiting(&self) -> u32 {
         self.ring.len() + self.parked()
     }
@@ -140,6 +144,7 @@ impl Class {
     }
 
     /// Notes what the class lacks from now on, and adds up how long it lacked something else.
+    #[inline]
     pub(crate) fn stalled(&mut self, now: Timestamp, stall: Option<Stall>) {
         if self.stall.map(|(stall, _)| stall) == stall {
             return;
@@ -164,6 +169,7 @@ impl Class {
             .collect()
     }
 
+    #[inline]
     pub(crate) fn order(&self, now: Timestamp) -> Order {
         Order {
             policy: self.config.policy,
@@ -174,11 +180,13 @@ impl Class {
 
     /// Slots that an attempt of this weight takes: a weight above the cap, which only a lowered cap leads to, counts as
     /// the whole cap.
+    #[inline]
     pub(crate) fn slots(&self, weight: u32) -> u32 {
         weight.min(self.config.max_concurrent)
     }
 
     /// Largest weight that fits now.
+    #[inline]
     pub(crate) fn fits(&self) -> u32 {
         match self.config.max_concurrent.saturating_sub(self.used) {
             0 => 0,

@@ -4,6 +4,8 @@
 //! of them, or none. A lane that misses a token of a named bucket or its key's lock is parked beside that, out of the
 //! way of the others; a class that misses slots or its own token stops as a whole, as nothing in it could start.
 
+use std::hint::black_box;
+
 use super::{
     Key, Machine, Receipt, Start, Timestamp,
     class::Stall,
@@ -11,6 +13,9 @@ use super::{
     lane::LaneState,
     list::{Ix, NIL},
 };
+
+/// How many starts [`look_ahead`](Machine::look_ahead) prepares.
+const AHEAD: u32 = 16;
 
 /// What a lane at the front of its class lacks, besides slots.
 enum Lacks {
@@ -37,6 +42,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// The lane of this class that may start now. Parks those it finds lacking something.
+    #[inline]
     fn next_of_class(&mut self, now: Timestamp, class_ix: usize) -> Option<Ix> {
         let class = &mut self.classes[class_ix];
         if class.config.paused || class.waiting() == 0 {
@@ -82,6 +88,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
 
     /// The lane that goes first among those of at most `max_weight` whose bucket has a token: one of the class's ring,
     /// or one that was parked beside a bucket that has filled up since.
+    #[inline]
     fn first(&mut self, now: Timestamp, class_ix: usize, max_weight: u32) -> Option<Ix> {
         let class = &mut self.classes[class_ix];
         let order = class.order(now);
@@ -111,6 +118,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         true
     }
 
+    #[inline]
     fn lacks(&mut self, now: Timestamp, lane_ix: Ix) -> Lacks {
         let lane = &self.lanes[lane_ix as usize];
         let class = &mut self.classes[lane.class as usize];
@@ -130,6 +138,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// Parks the lane beside what it lacks, if it lacks anything but slots.
+    #[inline]
     fn park_if_lacking(&mut self, now: Timestamp, lane_ix: Ix) -> bool {
         let lacks = self.lacks(now, lane_ix);
         if matches!(lacks, Lacks::Nothing) {
@@ -161,7 +170,9 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// Takes slots, tokens and the lock, all of which are there, and starts the lane's first entry.
+    #[inline]
     fn start(&mut self, now: Timestamp, lane_ix: Ix) -> Start<K, J> {
+        self.look_ahead(lane_ix);
         self.unlink(lane_ix);
         let order = self.next_sequence();
         let lane = &mut self.lanes[lane_ix as usize];
@@ -216,7 +227,34 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         start
     }
 
+    /// Every so many starts, reads what the next ones will need: the lanes behind this one, their entries, and the slots
+    /// of the table that their ends will free. One by one, each would be a wait for memory, which at a million keys is
+    /// most of what a start and an end cost; reads that do not depend on each other are waited for together.
+    #[inline]
+    fn look_ahead(&mut self, lane_ix: Ix) {
+        let class = &mut self.classes[self.lanes[lane_ix as usize].class as usize];
+        if !class.table.is_large() {
+            return;
+        }
+        if class.foreseen > 0 {
+            class.foreseen -= 1;
+            return;
+        }
+        class.foreseen = AHEAD;
+        let (mut at, mut read) = (lane_ix, 0);
+        for _ in 0..=AHEAD {
+            let lane = &self.lanes[at as usize];
+            read ^= class.table.touch(lane.tag) ^ u64::from(self.entries[lane.head as usize].weight);
+            at = lane.next;
+            if at == NIL {
+                break;
+            }
+        }
+        black_box(read);
+    }
+
     /// Enters an entry among those that never started, as the youngest.
+    #[inline]
     pub(super) fn queue_first_start(&mut self, lane_ix: Ix, entry_ix: Ix) {
         let class = &mut self.classes[self.lanes[lane_ix as usize].class as usize];
         class.queued += 1;
@@ -228,6 +266,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         }
     }
 
+    #[inline]
     pub(super) fn leave_queue(&mut self, entry_ix: Ix) {
         let entry = &self.entries[entry_ix as usize];
         let (older, newer) = (entry.older, entry.newer);
@@ -241,5 +280,55 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             NIL => class.newest = older,
             newer => self.entries[newer as usize].older = older,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ClassConfig, Outcome,
+        machine::{Ended, Event, Request},
+    };
+
+    struct Id;
+    impl Receipt for Id {
+        fn id(&self) -> u64 {
+            0
+        }
+    }
+
+    /// Reading ahead must change nothing: not the order, and nothing goes wrong at the end of the list.
+    #[test]
+    fn g4_more_keys_than_the_caches_hold_start_in_order_each_once() {
+        const KEYS: u64 = 100_000;
+        let class = ClassConfig {
+            queue_limit: 1_000_000,
+            ..ClassConfig::unlimited_rate(3)
+        };
+        let mut machine = Machine::new(vec![("lb".into(), class)], 0).unwrap();
+        let (now, mut actions) = (Timestamp::ZERO, Vec::new());
+        let keys: Vec<u64> = (0..KEYS).collect();
+        for keys in keys.chunks(100) {
+            machine.prepare(keys.iter().map(|key| (0, key)));
+            for &key in keys {
+                machine.handle(now, Event::Submit(Request::new(0, key, (), Id)), &mut actions);
+            }
+        }
+        assert!(machine.classes[0].table.is_large(), "it does read ahead");
+        let mut started = Vec::new();
+        loop {
+            let running: Vec<_> = std::iter::from_fn(|| machine.next_start(now)).collect();
+            if running.is_empty() {
+                break;
+            }
+            for start in running {
+                started.push(start.key);
+                let (attempt, ended) = (start.attempt, Ended::Returned(Outcome::Done));
+                machine.handle(now, Event::Ended { attempt, ended }, &mut actions);
+            }
+        }
+        assert_eq!(started, keys);
+        assert!(machine.is_idle());
     }
 }

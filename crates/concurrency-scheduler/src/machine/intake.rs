@@ -17,6 +17,7 @@ use crate::{FinalOutcome, Mode, Policy};
 pub(crate) const NO_BUCKET: u16 = u16::MAX;
 
 impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
+    #[inline]
     pub(super) fn submit(
         &mut self,
         now: Timestamp,
@@ -74,22 +75,26 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         self.append(now, lane, entry);
     }
 
+    #[inline]
     pub(super) fn tag(&self, key: &K) -> Tag {
         Tag::of(self.hasher.hash_one(key))
     }
 
+    #[inline]
     pub(super) fn find_lane(&self, class: u16, tag: Tag, key: &K) -> Option<Ix> {
         self.classes[class as usize]
             .table
             .find(tag, |ix| self.lanes[ix as usize].key == *key)
     }
 
+    #[inline]
     fn new_lane(&mut self, class: u16, tag: Tag, key: K) -> Ix {
         let ix = self.lanes.insert(Lane::new(key, tag, class)) as Ix;
         self.classes[class as usize].table.insert(tag, ix);
         ix
     }
 
+    #[inline]
     fn append(&mut self, now: Timestamp, lane_ix: Ix, mut entry: Entry<J, W>) {
         self.generation = self.generation.wrapping_add(1);
         entry.generation = self.generation;
@@ -174,6 +179,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// Puts a lane that stands in no list at the back of its class's ring.
+    #[inline]
     pub(super) fn enqueue(&mut self, now: Timestamp, lane_ix: Ix) {
         let order = self.next_sequence();
         let list = self.list_key(lane_ix);
@@ -188,6 +194,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             .push_back(&mut self.lanes, lane_ix);
     }
 
+    #[inline]
     pub(super) fn list_key(&self, lane_ix: Ix) -> ListKey {
         let lane = &self.lanes[lane_ix as usize];
         let backlog = match self.classes[lane.class as usize].config.policy {
@@ -242,6 +249,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// Takes a lane out of whatever list or timer its state puts it in.
+    #[inline]
     pub(super) fn unlink(&mut self, lane_ix: Ix) {
         let Self {
             lanes,

@@ -31,6 +31,7 @@ impl List {
         self.front == NIL
     }
 
+    #[inline]
     pub(crate) fn push_back<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.insert_before(lanes, ix, NIL);
     }
@@ -49,6 +50,7 @@ impl List {
         self.insert_before(lanes, ix, at);
     }
 
+    #[inline]
     fn insert_before<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix, next: Ix) {
         let prev = if next == NIL {
             self.back
@@ -68,6 +70,7 @@ impl List {
         }
     }
 
+    #[inline]
     pub(crate) fn remove<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         let lane = &mut lanes[ix as usize];
         let (prev, next) = (lane.prev, lane.next);

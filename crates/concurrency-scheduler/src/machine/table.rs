@@ -25,6 +25,8 @@ impl Tag {
 
 const FREE: u64 = u64::MAX;
 const MIN_SLOTS: usize = 16;
+/// 512 KiB of slots, about what a core has for itself.
+const LARGE: usize = 1 << 16;
 
 /// Slots are a power of two, at most 13 of 16 taken. Then a look for a missing key probes 15 slots on average, which is
 /// two cache lines.
@@ -44,6 +46,7 @@ fn home(slot: u64, mask: usize) -> usize {
 }
 
 impl Table {
+    #[inline]
     pub(crate) fn find(&self, tag: Tag, is_it: impl Fn(Ix) -> bool) -> Option<Ix> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = tag.0 as usize & mask;
@@ -60,7 +63,19 @@ impl Table {
         }
     }
 
+    /// Reads the slot where a look for the tag begins, to have it in the cache when the look comes.
+    pub(crate) fn touch(&self, tag: Tag) -> u64 {
+        let mask = self.slots.len().wrapping_sub(1);
+        self.slots.get(tag.0 as usize & mask).copied().unwrap_or(FREE)
+    }
+
+    /// Whether it outgrows the caches, so that each look costs a wait for memory.
+    pub(crate) fn is_large(&self) -> bool {
+        self.slots.len() > LARGE
+    }
+
     /// Adds a slot for a key that has none.
+    #[inline]
     pub(crate) fn insert(&mut self, tag: Tag, ix: Ix) {
         if (self.len + 1) * 16 > self.slots.len() * 13 {
             self.grow();
@@ -69,6 +84,7 @@ impl Table {
         self.place(slot(tag, ix));
     }
 
+    #[inline]
     fn place(&mut self, slot: u64) {
         let mask = self.slots.len() - 1;
         let mut at = home(slot, mask);
@@ -87,6 +103,7 @@ impl Table {
     }
 
     /// Removes a slot by its index, without looking at any key. Slots behind it move up, so that no look ends early.
+    #[inline]
     pub(crate) fn remove(&mut self, tag: Tag, ix: Ix) {
         let Some(mask) = self.slots.len().checked_sub(1) else {
             return;

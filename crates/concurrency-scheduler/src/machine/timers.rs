@@ -70,6 +70,7 @@ impl<K: Key, J: Clone, W: Receipt> Machine<K, J, W> {
     }
 
     /// Lets retries go that the budget can pay for, longest waiting first.
+    #[inline]
     pub(super) fn wake_budgetless(&mut self, now: Timestamp, class_ix: usize) {
         while !self.classes[class_ix].budgetless.is_empty() && self.classes[class_ix].budget.take(now) {
             let lane_ix = self.classes[class_ix].budgetless.front;

@@ -1,6 +1,9 @@
 //! A class is configured anew while it works.
 
-use concurrency_scheduler::{AdaptiveConfig, ClassConfig, Error, Mode, Outcome, Policy, Scheduler};
+use concurrency_scheduler::{
+    AdaptiveConfig, ClassConfig, Error, Mode, Outcome, Policy, Scheduler, Submission,
+    machine::{Event, Machine, Receipt, Timestamp},
+};
 use tokio::time::sleep;
 
 use crate::support::*;
@@ -200,4 +203,63 @@ async fn a_new_policy_puts_what_waits_in_its_order() {
     sleep(s(10)).await;
     let order = recorder.order();
     assert_eq!(order[..2], ["busy", "long 1"], "{order:?}");
+}
+
+/// A key domain is for the scheduler's life: a class neither leaves it nor enters another.
+#[tokio::test(start_paused = true)]
+async fn g1_a_new_configuration_takes_no_class_out_of_its_key_domain_and_none_in() {
+    let domain = |name: Option<&str>| ClassConfig {
+        key_domain: name.map(str::to_owned),
+        ..ClassConfig::unlimited_rate(10)
+    };
+    for (at_start, later, at_once) in [
+        (Some("x"), None, 1),
+        (Some("x"), Some("y"), 1),
+        (None, Some("x"), 2),
+    ] {
+        let builder = Scheduler::builder()
+            .class(LB, domain(at_start))
+            .class(RS, domain(Some("x")));
+        let (handle, recorder) = spawn(builder);
+        handle.reconfigure(LB, domain(later)).await.unwrap();
+        let tickets = [LB, RS].map(|class| {
+            let job = takes("job", s(1));
+            handle.submit(Submission::new(class, "a", job)).unwrap()
+        });
+        for ticket in tickets {
+            assert!(ticket.await.is_done());
+        }
+        assert_eq!(
+            recorder.most_at_once(|_| true),
+            at_once,
+            "{at_start:?}, then {later:?}"
+        );
+    }
+}
+
+/// What a class says about itself is what it does.
+#[test]
+fn a_class_shows_the_key_domain_that_is_in_force() {
+    #[derive(Debug)]
+    struct Id;
+    impl Receipt for Id {
+        fn id(&self) -> u64 {
+            0
+        }
+    }
+    let config = |slots, domain: Option<&str>| ClassConfig {
+        key_domain: domain.map(str::to_owned),
+        ..ClassConfig::unlimited_rate(slots)
+    };
+    for (at_start, later) in [(Some("x"), None), (Some("x"), Some("y")), (None, Some("x"))] {
+        let mut machine: Machine<u32, (), Id> =
+            Machine::new(vec![("lb".into(), config(1, at_start))], 0).unwrap();
+        let configure = Event::Configure {
+            class: 0,
+            config: Box::new(config(2, later)),
+        };
+        machine.handle(Timestamp::ZERO, configure, &mut Vec::new());
+        let now = machine.config(0);
+        assert_eq!((now.max_concurrent, now.key_domain.as_deref()), (2, at_start));
+    }
 }

@@ -27,7 +27,7 @@ pub struct BackendSettings {
     /// Seconds of connection draining.
     pub connection_drain_s: Option<u32>,
     /// Health checks.
-    pub health_check: Option<HealthCheck>,
+    pub health_check: Option<Box<HealthCheck>>,
     /// Resource group.
     pub resource_group_id: Option<String>,
 }
@@ -148,7 +148,7 @@ impl Annotations<'_> {
         Some(self.int("connection-drain-timeout").unwrap_or(300))
     }
 
-    fn health_check(&mut self) -> Option<HealthCheck> {
+    fn health_check(&mut self) -> Option<Box<HealthCheck>> {
         const PARTS: [&str; 11] = [
             "healthcheck-path",
             "healthcheck-protocol",
@@ -186,7 +186,7 @@ impl Annotations<'_> {
             }
             other => other.unwrap_or(default_method),
         };
-        Some(HealthCheck {
+        Some(Box::new(HealthCheck {
             protocol,
             path: self
                 .checked("healthcheck-path")
@@ -213,7 +213,7 @@ impl Annotations<'_> {
             connect_port: self
                 .int("healthcheck-connect-port")
                 .unwrap_or(default.connect_port),
-        })
+        }))
     }
 
     fn health_check_codes(&mut self, grpc: bool) -> Vec<String> {

@@ -241,7 +241,7 @@ mod tests {
         #[test]
         fn what_selects_a_canary_is_a_condition_that_alb_takes(text in "[ -~]{0,3}|\\PC{0,3}|[a-z-]{38,42}|[!-~]{99,130}") {
             use alb_model::{Action, Condition, Edition, FixedResponse, KeyValue, Rule, validate_rule};
-            let header = |key: &str, value: &str| Condition::Header { key: key.to_owned(), values: vec![value.to_owned()] };
+            let header = |key: &str, value: &str| Condition::Header { key: key.into(), values: vec![value.into()].into() };
             let cookie = Condition::Cookie { values: vec![KeyValue::new(&*text, "always")] };
             for (kind, condition) in [
                 (Kind::HeaderName, header(&text, "always")),

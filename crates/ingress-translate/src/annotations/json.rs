@@ -2,11 +2,12 @@
 //! controller.
 
 use alb_model::{
-    Action, Condition, Cors, FixedResponse, HeaderValueType, InsertHeader, KeyValue, Redirect, RedirectCode,
+    Action, Condition, Cors, FixedResponse, HeaderValueType, InsertHeader, Redirect, RedirectCode,
     RemoveHeader, Rewrite, ServerGroupRef, TrafficLimit, TrafficMirror,
 };
 use serde_json::{Map, Value};
 
+use super::object::{Object, Parsed, Unknown, within};
 use crate::endpoints::ServicePortRef;
 
 /// One entry of an actions annotation.
@@ -30,6 +31,14 @@ impl ActionSpec {
     }
 }
 
+/// What an annotation says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Read<T> {
+    pub(crate) value: T,
+    /// Keys that mean nothing where they stand: what to tell of each, after the name of the annotation.
+    pub(crate) unknown: Vec<String>,
+}
+
 /// Where a forward leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TargetSpec {
@@ -39,16 +48,17 @@ pub(crate) enum TargetSpec {
     Group(String),
 }
 
-type Parsed<T> = Result<T, String>;
-
 /// Reads a conditions annotation. Host, Path, Method, SourceIp and ResponseStatusCode blocks of one type are merged.
-pub(crate) fn parse_conditions(text: &str) -> Parsed<Vec<Condition>> {
+pub(crate) fn parse_conditions(text: &str) -> Parsed<Read<Vec<Condition>>> {
+    let read = read_blocks(text, condition)?;
     let mut conditions: Vec<Condition> = Vec::new();
-    for (index, object) in blocks(text)?.iter().enumerate() {
-        let condition = condition(&Object(object)).map_err(|problem| format!("[{index}]{problem}"))?;
+    for condition in read.value {
         merge(&mut conditions, condition);
     }
-    Ok(conditions)
+    Ok(Read {
+        value: conditions,
+        unknown: read.unknown,
+    })
 }
 
 fn merge(conditions: &mut Vec<Condition>, condition: Condition) {
@@ -74,12 +84,20 @@ fn merge(conditions: &mut Vec<Condition>, condition: Condition) {
 }
 
 /// Reads an actions annotation.
-pub(crate) fn parse_actions(text: &str) -> Parsed<Vec<ActionSpec>> {
-    let blocks = blocks(text)?;
-    let specs = blocks.iter().enumerate();
-    specs
-        .map(|(index, object)| action(&Object(object)).map_err(|problem| format!("[{index}]{problem}")))
-        .collect()
+pub(crate) fn parse_actions(text: &str) -> Parsed<Read<Vec<ActionSpec>>> {
+    read_blocks(text, action)
+}
+
+fn read_blocks<T>(text: &str, read: fn(&Object<'_>) -> Parsed<T>) -> Parsed<Read<Vec<T>>> {
+    let (blocks, unknown) = (blocks(text)?, Unknown::default());
+    let values = blocks.iter().enumerate().map(|(index, map)| {
+        let at = format!("[{index}]");
+        read(&Object::new(map, at.clone(), &unknown)).map_err(|problem| format!("{at}{problem}"))
+    });
+    Ok(Read {
+        value: values.collect::<Parsed<_>>()?,
+        unknown: unknown.into_inner(),
+    })
 }
 
 /// An array of objects; a single object counts as an array of one, as older generators write it.
@@ -95,107 +113,6 @@ fn blocks(text: &str) -> Parsed<Vec<Map<String, Value>>> {
         other => Err(format!("[{index}] is {other}, not an object")),
     });
     objects.collect()
-}
-
-/// An object whose keys match in any letter case.
-struct Object<'a>(&'a Map<String, Value>);
-
-impl<'a> Object<'a> {
-    fn get(&self, key: &str) -> Option<&'a Value> {
-        let exact = self.0.get(key);
-        exact.or_else(|| {
-            self.0
-                .iter()
-                .find(|(k, _)| k.eq_ignore_ascii_case(key))
-                .map(|(_, v)| v)
-        })
-    }
-
-    fn object(&self, key: &str) -> Parsed<Object<'a>> {
-        match self.get(key) {
-            Some(Value::Object(object)) => Ok(Object(object)),
-            Some(_) => Err(format!(".{key} is no object")),
-            None => Err(format!(".{key} is missing")),
-        }
-    }
-
-    fn text(&self, key: &str) -> Parsed<Option<String>> {
-        match self.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(_) => Err(format!(".{key} is no text")),
-        }
-    }
-
-    fn required(&self, key: &str) -> Parsed<String> {
-        self.text(key)?.ok_or_else(|| format!(".{key} is missing"))
-    }
-
-    fn number<T: std::str::FromStr>(&self, key: &str) -> Parsed<Option<T>> {
-        let Some(text) = self.text(key)? else {
-            return Ok(None);
-        };
-        let number = text
-            .trim()
-            .parse()
-            .map_err(|_| format!(".{key} is {text:?}, which is no number in range"))?;
-        Ok(Some(number))
-    }
-
-    fn boolean(&self, key: &str) -> Parsed<Option<bool>> {
-        match self.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Bool(value)) => Ok(Some(*value)),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(other) => Err(format!(".{key} is {other}; write true or false")),
-        }
-    }
-
-    fn list(&self, key: &str) -> Parsed<Vec<&'a Value>> {
-        match self.get(key) {
-            Some(Value::Array(items)) if !items.is_empty() => Ok(items.iter().collect()),
-            Some(Value::Array(_)) => Err(format!(".{key} is empty")),
-            Some(_) => Err(format!(".{key} is no array")),
-            None => Err(format!(".{key} is missing")),
-        }
-    }
-
-    fn objects(&self, key: &str) -> Parsed<Vec<Object<'a>>> {
-        let items = self.list(key)?.into_iter().enumerate();
-        let objects = items.map(|(index, item)| match item {
-            Value::Object(object) => Ok(Object(object)),
-            _ => Err(format!(".{key}[{index}] is no object")),
-        });
-        objects.collect()
-    }
-
-    fn texts(&self, key: &str) -> Parsed<Vec<String>> {
-        let items = self.list(key)?.into_iter().enumerate();
-        let texts = items.map(|(index, item)| match item {
-            Value::String(text) => Ok(text.clone()),
-            Value::Number(number) => Ok(number.to_string()),
-            _ => Err(format!(".{key}[{index}] is no text")),
-        });
-        texts.collect()
-    }
-
-    fn pairs(&self, key: &str) -> Parsed<Vec<KeyValue>> {
-        let pairs = self.objects(key)?.into_iter().enumerate().map(|(index, pair)| {
-            let part = |name| {
-                pair.required(name)
-                    .map_err(|problem| format!(".{key}[{index}]{problem}"))
-            };
-            Ok(KeyValue::new(part("key")?, part("value")?))
-        });
-        pairs.collect()
-    }
-}
-
-/// Runs a reader on the config object of a block; problems get its name in front.
-fn within<'a, T>(block: &Object<'a>, name: &str, read: impl FnOnce(Object<'a>) -> Parsed<T>) -> Parsed<T> {
-    read(block.object(name)?).map_err(|problem| format!(".{name}{problem}"))
 }
 
 fn condition(block: &Object<'_>) -> Parsed<Condition> {
@@ -220,7 +137,7 @@ fn condition(block: &Object<'_>) -> Parsed<Condition> {
         Some("Path") => Condition::path(within(block, "pathConfig", |c| c.texts("values"))?),
         Some("Header") => within(block, "headerConfig", |c| {
             Ok(Condition::Header {
-                key: c.required("key")?,
+                key: c.required("key")?.into(),
                 values: c.texts("values")?,
             })
         })?,
@@ -230,7 +147,7 @@ fn condition(block: &Object<'_>) -> Parsed<Condition> {
         Some("Method") => {
             let values = within(block, "methodConfig", |c| c.texts("values"))?;
             Condition::Method {
-                values: values.iter().map(|v| v.to_ascii_uppercase()).collect(),
+                values: values.iter().map(|v| v.to_ascii_uppercase().into()).collect(),
             }
         }
         Some("Cookie") => Condition::Cookie {
@@ -241,7 +158,7 @@ fn condition(block: &Object<'_>) -> Parsed<Condition> {
         },
         Some("ResponseHeader") => within(block, "responseHeaderConfig", |c| {
             Ok(Condition::ResponseHeader {
-                key: c.required("key")?,
+                key: c.required("key")?.into(),
                 values: c.texts("values")?,
             })
         })?,
@@ -276,16 +193,16 @@ fn action(block: &Object<'_>) -> Parsed<ActionSpec> {
             };
             return within(block, name, |c| forward(&c));
         }
-        Some("Redirect") => Action::Redirect(within(block, "RedirectConfig", |c| redirect(&c))?),
+        Some("Redirect") => Action::Redirect(Box::new(within(block, "RedirectConfig", |c| redirect(&c))?)),
         Some("FixedResponse") => Action::FixedResponse(within(block, "FixedResponseConfig", |c| fixed(&c))?),
-        Some("Rewrite") => Action::Rewrite(within(block, "RewriteConfig", |c| {
+        Some("Rewrite") => Action::Rewrite(Box::new(within(block, "RewriteConfig", |c| {
             let default = Rewrite::default();
             Ok(Rewrite {
                 host: c.text("host")?.unwrap_or(default.host),
                 path: c.text("path")?.unwrap_or(default.path),
                 query: c.text("query")?.unwrap_or(default.query),
             })
-        })?),
+        })?)),
         Some("InsertHeader") => Action::InsertHeader(within(block, "InsertHeaderConfig", |c| insert(&c))?),
         Some("RemoveHeader") => Action::RemoveHeader(RemoveHeader {
             key: within(block, "RemoveHeaderConfig", |c| c.required("key"))?,
@@ -302,7 +219,7 @@ fn action(block: &Object<'_>) -> Parsed<ActionSpec> {
             })
         })?),
         Some("TrafficMirror") => Action::TrafficMirror(within(block, "TrafficMirrorConfig", |c| mirror(&c))?),
-        Some("Cors") => Action::Cors(within(block, "CorsConfig", |c| cors(&c))?),
+        Some("Cors") => Action::Cors(Box::new(within(block, "CorsConfig", |c| cors(&c))?)),
         _ => return Err(format!(".type is {type_:?}; write one of {}", TYPES.join(", "))),
     }))
 }
@@ -391,6 +308,7 @@ fn fixed(config: &Object<'_>) -> Parsed<FixedResponse> {
 }
 
 fn insert(config: &Object<'_>) -> Parsed<InsertHeader> {
+    // ALB takes the value but never tells it, so that nobody could see whether it still holds.
     if config.boolean("coverEnabled")? == Some(false) {
         return Err(".coverEnabled: false is not supported; an existing header is always replaced".into());
     }
@@ -405,6 +323,10 @@ fn insert(config: &Object<'_>) -> Parsed<InsertHeader> {
 }
 
 fn mirror(config: &Object<'_>) -> Parsed<TrafficMirror> {
+    const KIND: &str = "ForwardGroupMirror";
+    if let Some(kind) = config.text("TargetType")?.filter(|kind| kind != KIND) {
+        return Err(format!(".TargetType is {kind:?}; write {KIND}"));
+    }
     let groups = within(config, "MirrorGroupConfig", |c| {
         let tuples = c.objects("ServerGroupTuples")?.into_iter().enumerate();
         let ids = tuples.map(|(index, tuple)| {
@@ -421,7 +343,9 @@ fn cors(config: &Object<'_>) -> Parsed<Cors> {
     let list = |key| match config.get(key) {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(text.split(',').map(|item| item.trim().to_owned()).collect()),
-        Some(_) => config.texts(key),
+        Some(_) => config
+            .texts(key)
+            .map(|texts| texts.into_iter().map(String::from).collect()),
     };
     let credentials = config.text("allowCredentials").or_else(|_| {
         config
@@ -446,7 +370,7 @@ mod tests {
     fn conditions_of_one_type_are_merged_and_case_does_not_matter() {
         let text = r#"[{"type":"host","hostconfig":{"VALUES":["A.com"]}},{"type":"Host","hostConfig":{"values":["b.com"]}},
             {"type":"Header","headerConfig":{"key":"k","values":["1"]}},{"type":"Header","headerConfig":{"key":"k","values":["2"]}}]"#;
-        let conditions = parse_conditions(text).unwrap();
+        let conditions = parse_conditions(text).unwrap().value;
         assert_eq!(conditions.len(), 3);
         assert_eq!(conditions[0], Condition::host(["a.com", "b.com"]));
     }
@@ -497,6 +421,30 @@ mod tests {
     }
 
     #[test]
+    fn keys_without_meaning_are_named() {
+        let text = r#"[{"type":"Path","pathConfig":{"values":["/a"],"value":["/b"]},"hostConfig":{"values":["a.com"]},"kind":1},
+            {"type":"Cookie","cookieConfig":{"values":[{"key":"a","value":"b","Vlaue":"c"}]}}]"#;
+        let read = parse_conditions(text).unwrap();
+        assert_eq!(read.value.len(), 2);
+        let told = [
+            "[0].pathConfig.value has no effect; did you mean values?",
+            "[0].hostConfig has no effect; remove it",
+            "[0].kind has no effect; remove it",
+            "[1].cookieConfig.values[0].Vlaue has no effect; did you mean value?",
+        ];
+        let mut unknown = read.unknown;
+        unknown.sort();
+        assert_eq!(unknown, {
+            let mut told = told;
+            told.sort_unstable();
+            told
+        });
+        let text = r#"{"type":"ForwardGroup","ForwardGroupConfig":{"ServerGroups":[{"serviceName":"a","ServicePort":80,"weigth":1}]}}"#;
+        let told = ["[0].ForwardGroupConfig.ServerGroups[0].weigth has no effect; did you mean Weight?"];
+        assert_eq!(parse_actions(text).unwrap().unknown, told);
+    }
+
+    #[test]
     fn a_weighted_forward_reads_names_and_numbers() {
         let text = r#"[{"type":"ForwardGroup","ForwardConfig":{"ServerGroups":[
             {"ServiceName":"a","ServicePort":80,"Weight":30},{"ServiceName":"b","ServicePort":"http","Weight":"70"}],
@@ -504,7 +452,7 @@ mod tests {
         let ActionSpec::Forward {
             targets,
             sticky_timeout_s,
-        } = &parse_actions(text).unwrap()[0]
+        } = &parse_actions(text).unwrap().value[0]
         else {
             panic!("no forward");
         };

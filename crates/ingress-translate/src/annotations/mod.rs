@@ -4,6 +4,7 @@ mod backend;
 pub(crate) mod grammar;
 mod json;
 mod listen;
+mod object;
 pub(crate) mod table;
 mod traffic;
 
@@ -18,7 +19,7 @@ use grammar::{Grammar, items};
 use table::{AnnotationSpec, Scope, Status};
 
 pub use backend::BackendSettings;
-pub(crate) use json::{ActionSpec, TargetSpec, parse_actions, parse_conditions};
+pub(crate) use json::{ActionSpec, Read, TargetSpec, parse_actions, parse_conditions};
 pub(crate) use listen::{Canary, CanaryBy, Listen};
 pub(crate) use traffic::{Rewriting, Traffic};
 

@@ -27,10 +27,10 @@ impl Rewriting {
 
     pub(crate) fn action(&self) -> Option<Action> {
         let path = self.target.clone()?;
-        Some(Action::Rewrite(Rewrite {
+        Some(Action::Rewrite(Box::new(Rewrite {
             path,
             ..Rewrite::default()
-        }))
+        })))
     }
 }
 

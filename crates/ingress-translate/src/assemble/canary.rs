@@ -1,19 +1,22 @@
 //! Canaries join the path they belong to; then everything becomes rules in their order.
 
+use std::sync::Arc;
+
 use alb_model::{
-    Action, Condition, Direction, FixedResponse, Forward, KeyValue, Listener, Origin, Redirect, RedirectCode,
-    Rule, Severity, Target, limits, validate_rule_on,
+    Action, Condition, FixedResponse, Forward, KeyValue, Listener, Origin, Redirect, RedirectCode, Rule,
+    Severity, Target, limits, validate_rule_on,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
+use smallvec::smallvec;
 
 use super::Assembly;
-use super::claims::{Slot, origin, redirects};
+use super::claims::{Owners, Slot, origin, redirects};
 use super::guard::guarded;
 use super::placement::Claim;
-use super::sorting::{HostRank, RankedRule, SortKey};
+use super::sorting::{RankedRule, SortKey};
 use crate::annotations::CanaryBy;
 use crate::codes::Code;
-use crate::fragment::{Compiled, HostMatch};
+use crate::fragment::Compiled;
 
 /// A canary's path with the way it is selected.
 type Candidate<'a> = (Claim<'a>, &'a CanaryBy);
@@ -24,28 +27,28 @@ impl<'a> Assembly<'a> {
         &mut self,
         listener: &mut Listener,
         ingresses: &[&'a Compiled],
-        claims: Vec<Claim<'a>>,
+        owners: &Owners<'a>,
     ) {
-        let mut canaries = self.canaries(ingresses, &claims);
-        let mut ranked = Vec::with_capacity(claims.len() + 1);
-        for claim in &claims {
+        let mut canaries = self.canaries(ingresses, owners);
+        // A canary makes up to four rules, and last comes the answer to what nothing matches.
+        let more = 4 * canaries.values().map(Vec::len).sum::<usize>() + 1;
+        let mut ranked = Vec::with_capacity(owners.claims.len() + more);
+        for (place, claim) in (0..).zip(&owners.claims) {
             if !self.fits_listener(claim, listener) {
                 continue;
             }
             self.mark(claim, |served| served.listeners.push(listener.key()));
             if redirects(claim, listener) {
-                let mut redirect = ranked_rule(claim, claim.rule.to_rule(), vec![]);
-                to_https(&mut redirect.rule);
-                ranked.push(redirect);
+                let mut redirect = Rule::clone(&claim.rule.rule);
+                to_https(&mut redirect);
+                ranked.push(ranked_rule(claim, Arc::new(redirect)));
                 continue;
             }
-            let on_it = if canaries.is_empty() {
-                None
-            } else {
-                canaries.remove(&Slot::of(claim.rule, claim.is_default))
-            };
-            match on_it {
-                None => ranked.push(ranked_rule(claim, claim.rule.to_rule(), vec![])),
+            match canaries.remove(&place) {
+                None => {
+                    self.used.claim(claim);
+                    ranked.push(ranked_rule(claim, Arc::clone(&claim.rule.rule)));
+                }
                 Some(mut on_it) => {
                     on_it.retain(|(canary, _)| {
                         self.fits_protocol(canary, listener) && self.fits_listener(canary, listener)
@@ -55,12 +58,7 @@ impl<'a> Assembly<'a> {
             }
         }
         ranked.push(self.not_found(listener));
-        let ranked = sorted(ranked);
-
-        let (requests, responses): (Vec<_>, Vec<_>) = ranked
-            .into_iter()
-            .partition(|ranked| ranked.rule.direction == Direction::Request);
-        let guarded = guarded(requests, self.settings.max_guard_rules);
+        let guarded = guarded(ranked, self.settings.max_guard_rules);
         if guarded.omitted {
             let object = self.object.clone();
             let message = format!(
@@ -75,49 +73,36 @@ impl<'a> Assembly<'a> {
             );
         }
         listener.rules = guarded.rules;
-        listener
-            .rules
-            .extend(responses.into_iter().map(|ranked| ranked.rule));
     }
 
-    /// Canaries by the slot of the path they belong to. Those without one are reported when no listener has it.
+    /// Canaries by the place of the claim they belong to. Those without one are reported when no listener has it.
     fn canaries(
         &mut self,
         ingresses: &[&'a Compiled],
-        claims: &[Claim<'a>],
-    ) -> FxHashMap<Slot<'a>, Vec<Candidate<'a>>> {
-        let mut found: FxHashMap<Slot<'a>, Vec<Candidate<'a>>> = FxHashMap::default();
-        let canaries = ingresses
-            .iter()
-            .copied()
-            .enumerate()
+        owners: &Owners<'a>,
+    ) -> FxHashMap<u32, Vec<Candidate<'a>>> {
+        let mut found: FxHashMap<u32, Vec<Candidate<'a>>> = FxHashMap::default();
+        let canaries = (0..)
+            .zip(ingresses.iter().copied())
             .filter_map(|(number, ingress)| {
                 let by = ingress.canary.as_ref()?.by.as_ref()?;
                 Some((number, ingress, by))
             });
-        let mut canaries = canaries.peekable();
-        if canaries.peek().is_none() {
-            return found;
-        }
-        let valid = claims.iter().filter(|claim| claim.rule.valid);
-        let bases: FxHashSet<Slot<'a>> = valid
-            .map(|claim| Slot::of(claim.rule, claim.is_default))
-            .collect();
         let mut repeated = Vec::new();
         for (number, ingress, by) in canaries {
-            for (index, rule) in ingress.rules.iter().enumerate().filter(|(_, rule)| rule.valid) {
-                let slot = Slot::of(rule, false);
-                if !bases.contains(&slot) {
-                    continue;
-                }
+            for (index, rule) in (0..).zip(&ingress.rules).filter(|(_, rule)| rule.valid) {
                 let claim = Claim {
                     ingress,
                     rule,
                     is_default: false,
                     at: (number, index),
                 };
+                let base = owners.find(&Slot::of(&claim));
+                let Some(base) = base.filter(|base| owners.claims[*base as usize].rule.valid) else {
+                    continue;
+                };
                 self.based.insert(claim.at);
-                let candidates = found.entry(slot).or_default();
+                let candidates = found.entry(base).or_default();
                 match candidates.iter().find(|(other, _)| other.at.0 == number) {
                     None => candidates.push((claim, by)),
                     Some((first, _)) => repeated.push((claim, first.rule.field.clone())),
@@ -129,7 +114,7 @@ impl<'a> Assembly<'a> {
             self.report(
                 Code::PathRepeated,
                 &claim.ingress.object,
-                claim.rule.field.clone(),
+                &claim.rule.field,
                 message,
             );
         }
@@ -138,11 +123,11 @@ impl<'a> Assembly<'a> {
 
     /// Reports the paths of canaries that no other Ingress serves on any listener.
     pub(super) fn canaries_without_base(&mut self, ingresses: &[&Compiled]) {
-        for (number, ingress) in ingresses.iter().enumerate() {
+        for (number, ingress) in (0..).zip(ingresses) {
             if ingress.canary.as_ref().is_none_or(|canary| canary.by.is_none()) {
                 continue;
             }
-            for (index, rule) in ingress.rules.iter().enumerate().filter(|(_, rule)| rule.valid) {
+            for (index, rule) in (0..).zip(&ingress.rules).filter(|(_, rule)| rule.valid) {
                 if self.based.contains(&(number, index)) {
                     continue;
                 }
@@ -151,12 +136,7 @@ impl<'a> Assembly<'a> {
                     rule.host.text(),
                     rule.path.text()
                 );
-                self.report(
-                    Code::CanaryWithoutBase,
-                    &ingress.object,
-                    rule.field.clone(),
-                    message,
-                );
+                self.report(Code::CanaryWithoutBase, &ingress.object, &rule.field, message);
             }
         }
     }
@@ -168,7 +148,6 @@ impl<'a> Assembly<'a> {
         canaries: Vec<Candidate<'a>>,
         listener: &Listener,
     ) -> Vec<RankedRule<'a>> {
-        let mut rules = Vec::new();
         let weighted: Vec<(Claim<'a>, u16)> = canaries
             .iter()
             .filter_map(|(claim, by)| match by {
@@ -176,13 +155,11 @@ impl<'a> Assembly<'a> {
                 _ => None,
             })
             .collect();
-        let mut by_match = |rank: u8, claim: &Claim<'a>, actions: &[Action], condition: Condition| {
-            let mut rule = base.rule.to_rule();
-            rule.conditions.push(condition);
-            rule.actions = actions.to_vec();
-            let mut ranked = ranked_rule(base, rule, vec![origin(claim)]);
-            ranked.key.canary = rank;
-            rules.push(ranked);
+        let mut matching = Matching {
+            base,
+            rules: Vec::new(),
+            owners: Vec::new(),
+            shadowed: Vec::new(),
         };
         let cookies = canaries
             .iter()
@@ -194,37 +171,56 @@ impl<'a> Assembly<'a> {
             };
             if let Some((name, value)) = header {
                 let on = |value: &str| Condition::Header {
-                    key: name.clone(),
-                    values: vec![value.to_owned()],
+                    key: name.into(),
+                    values: smallvec![value.into()],
                 };
-                by_match(
-                    0,
-                    claim,
-                    &claim.rule.actions,
-                    on(value.as_deref().unwrap_or("always")),
-                );
+                matching.add(0, claim, on(value.as_deref().unwrap_or("always")));
                 let others = cookie.is_some() || canaries.len() > 1;
                 if value.is_none() && others {
-                    by_match(0, base, &base.rule.actions, on("never"));
+                    matching.add(0, base, on("never"));
                 }
             }
             if let Some(name) = cookie {
                 let on = |value: &str| Condition::Cookie {
-                    values: vec![KeyValue::new(name.clone(), value)],
+                    values: vec![KeyValue::new(name, value)],
                 };
-                by_match(1, claim, &claim.rule.actions, on("always"));
+                matching.add(1, claim, on("always"));
                 if !weighted.is_empty() || cookies > 1 {
-                    by_match(1, base, &base.rule.actions, on("never"));
+                    matching.add(1, base, on("never"));
                 }
             }
         }
-        let mut rule = base.rule.to_rule();
+        let Matching {
+            mut rules,
+            owners,
+            shadowed,
+            ..
+        } = matching;
+        for (claim, owner) in shadowed {
+            let message = format!(
+                "what selects this canary selects that of the older {} already, {}; change one of the two",
+                owner.object, owner.field
+            );
+            self.report(
+                Code::CanaryIgnored,
+                &claim.ingress.object,
+                &claim.rule.field,
+                message,
+            );
+        }
+        let mut rule = Rule::clone(&base.rule.rule);
         let joined = self.weights(base, &weighted, &mut rule);
-        rules.push(ranked_rule(base, rule, joined.iter().map(origin).collect()));
+        for claim in &joined {
+            add_origin(&mut rule, origin(claim));
+        }
+        rules.push(ranked_rule(base, Arc::new(rule)));
+        for ranked in &rules {
+            self.used.rule(&ranked.rule);
+        }
         for claim in canaries
             .iter()
-            .filter(|(_, by)| matches!(by, CanaryBy::Match { .. }))
-            .map(|(c, _)| c)
+            .map(|(claim, _)| claim)
+            .filter(|claim| owners.iter().any(|(_, owner)| owner.at == claim.at))
             .chain(&joined)
         {
             self.mark(claim, |served| {
@@ -246,13 +242,13 @@ impl<'a> Assembly<'a> {
     ) -> Vec<Claim<'a>> {
         let mut joined = Vec::new();
         let mut refuse = |claim: &Claim<'a>, message: String| {
-            let (object, field) = (&claim.ingress.object, claim.rule.field.clone());
+            let (object, field) = (&claim.ingress.object, &claim.rule.field);
             self.report(Code::CanaryIgnored, object, field, message);
         };
         let mut sum = 0;
         let mut targets: Vec<Target> = Vec::new();
         for (claim, weight) in canaries {
-            let Some(Action::Forward(forward)) = claim.rule.actions.last() else {
+            let Some(Action::Forward(forward)) = claim.rule.rule.actions.last() else {
                 continue;
             };
             if !base.rule.plain_forward {
@@ -308,12 +304,11 @@ impl<'a> Assembly<'a> {
 
     /// Whether a path can stand on a listener: a redirect may not lead back to where the request came.
     fn fits_listener(&mut self, claim: &Claim<'a>, listener: &Listener) -> bool {
-        let is_redirect = matches!(claim.rule.actions.last(), Some(Action::Redirect(_)));
-        if !is_redirect || redirects(claim, listener) {
+        if !claim.rule.is_redirect || redirects(claim, listener) {
             return true;
         }
         let edition = self.out.gateway.load_balancer.edition;
-        let violations = validate_rule_on(&claim.rule.to_rule(), edition, listener);
+        let violations = validate_rule_on(&claim.rule.rule, edition, listener);
         let errors = violations
             .iter()
             .filter(|v| v.severity == Severity::Error && v.code.starts_with("Redirect"));
@@ -324,7 +319,7 @@ impl<'a> Assembly<'a> {
             self.report(
                 Code::RuleInvalid,
                 &claim.ingress.object,
-                claim.rule.field.clone(),
+                &claim.rule.field,
                 message,
             );
         }
@@ -332,45 +327,84 @@ impl<'a> Assembly<'a> {
     }
 
     /// The last rule of a listener: 404 for what nothing else matches.
-    fn not_found(&self, listener: &Listener) -> RankedRule<'a> {
+    pub(super) fn not_found(&self, listener: &Listener) -> RankedRule<'a> {
         let rule = Rule {
             conditions: vec![Condition::path(["/*"])],
             actions: vec![Action::FixedResponse(FixedResponse::default())],
-            origins: vec![Origin {
-                object: self.object.clone(),
-                field: self.listener_field(listener),
+            origins: smallvec![Origin {
+                object: Arc::clone(&self.object),
+                field: self.listener_field(listener).into(),
             }],
             ..Rule::default()
         };
         RankedRule {
             key: SortKey::last(),
-            wildcard: None,
-            rule,
+            is_response: false,
+            rule: Arc::new(rule),
         }
     }
 }
 
-/// Rules in their order; what has the same key keeps its place. Places are sorted instead of rules, which are large.
-fn sorted(ranked: Vec<RankedRule<'_>>) -> Vec<RankedRule<'_>> {
-    let mut places: Vec<usize> = (0..ranked.len()).collect();
-    places.sort_unstable_by(|a, b| ranked[*a].key.cmp(&ranked[*b].key).then(a.cmp(b)));
-    let mut unsorted: Vec<Option<RankedRule<'_>>> = ranked.into_iter().map(Some).collect();
-    places
-        .into_iter()
-        .filter_map(|place| unsorted[place].take())
-        .collect()
+/// The rules of canaries by header and cookie on one path.
+struct Matching<'c, 'a> {
+    base: &'c Claim<'a>,
+    rules: Vec<RankedRule<'a>>,
+    /// What selects them, and who answers then.
+    owners: Vec<(Condition, Claim<'a>)>,
+    /// Those that an older one leaves nothing to, and that one.
+    shadowed: Vec<(Claim<'a>, Origin)>,
 }
 
-fn ranked_rule<'a>(claim: &Claim<'a>, mut rule: Rule, more: Vec<Origin>) -> RankedRule<'a> {
-    let key = SortKey::of(claim);
-    rule.origins = vec![origin(claim)];
-    rule.origins
-        .extend(more.into_iter().filter(|other| *other != origin(claim)));
-    let wildcard = match (&claim.rule.host, &key.host_rank) {
-        (HostMatch::Wildcard(suffix), HostRank::Wildcard(_)) => Some(suffix.as_str()),
-        _ => None,
-    };
-    RankedRule { key, wildcard, rule }
+impl<'a> Matching<'_, 'a> {
+    /// The requests of the path that meet a condition get the answer of a claim, unless somebody older has them.
+    fn add(&mut self, rank: u8, claim: &Claim<'a>, condition: Condition) {
+        let taken = self
+            .owners
+            .iter()
+            .find(|(other, _)| selects_the_same(other, &condition));
+        if let Some((_, owner)) = taken {
+            if ![owner.at, self.base.at].contains(&claim.at) {
+                self.shadowed.push((*claim, origin(owner)));
+            }
+            return;
+        }
+        let mut rule = Rule::clone(&self.base.rule.rule);
+        rule.conditions.push(condition.clone());
+        rule.actions.clone_from(&claim.rule.rule.actions);
+        add_origin(&mut rule, origin(claim));
+        let mut ranked = ranked_rule(self.base, Arc::new(rule));
+        ranked.key.canary = rank;
+        self.rules.push(ranked);
+        self.owners.push((condition, *claim));
+    }
+}
+
+/// Names of headers are the same in any letter case.
+fn selects_the_same(a: &Condition, b: &Condition) -> bool {
+    match (a, b) {
+        (
+            Condition::Header { key, values },
+            Condition::Header {
+                key: other,
+                values: others,
+            },
+        ) => key.eq_ignore_ascii_case(other) && values == others,
+        (a, b) => a == b,
+    }
+}
+
+fn ranked_rule<'a>(claim: &Claim<'a>, rule: Arc<Rule>) -> RankedRule<'a> {
+    RankedRule {
+        key: SortKey::of(claim),
+        is_response: claim.rule.is_response,
+        rule,
+    }
+}
+
+fn add_origin(rule: &mut Rule, origin: Origin) {
+    if !rule.origins.contains(&origin) {
+        rule.origins.push(origin);
+    }
 }
 
 /// Adds a share to a group, which may be listed already.
@@ -394,10 +428,10 @@ fn to_https(rule: &mut Rule) {
             Action::InsertHeader(_) | Action::RemoveHeader(_) | Action::TrafficLimit(_) | Action::Cors(_)
         )
     });
-    rule.actions.push(Action::Redirect(Redirect {
+    rule.actions.push(Action::Redirect(Box::new(Redirect {
         protocol: "HTTPS".into(),
         port: "443".into(),
         code: RedirectCode::PermanentRedirect,
         ..Redirect::default()
-    }));
+    })));
 }

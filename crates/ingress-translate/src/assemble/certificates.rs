@@ -79,7 +79,7 @@ impl<'a> Assembly<'a> {
         };
         let field = format!("{}.defaultCertificate", self.listener_field(listener));
         let object = self.object.clone();
-        let secret = ObjectRef::new("Secret", namespace, name);
+        let secret = ObjectRef::new("Secret", namespace.as_str(), name.as_str());
         self.out.reads.insert(secret.clone());
         let state = self.lookups.secret(namespace, name);
         let found = match state.as_deref() {
@@ -178,7 +178,7 @@ impl<'a> Assembly<'a> {
             }
             self.out.discovers = true;
             let Some(account) = &account else {
-                self.unknown_hosts.insert(host);
+                self.unknown_hosts.insert(host.into());
                 continue;
             };
             match account.best(&host) {
@@ -188,11 +188,11 @@ impl<'a> Assembly<'a> {
                     if !listener.certificates.contains(&reference)
                         && !ranked.iter().any(|(_, known)| *known == reference)
                     {
-                        ranked.push((claim.at.0, reference));
+                        ranked.push((claim.at.0 as usize, reference));
                     }
                 }
                 None => {
-                    self.out.undiscovered.insert(host);
+                    self.out.undiscovered.insert(host.into());
                 }
             }
         }
@@ -229,7 +229,7 @@ impl<'a> Assembly<'a> {
         let host = claim.rule.host.text();
         let (port, protocol) = listener.key();
         // A listener that is held is told once for all of its hosts, and a Secret that is wrong is the mistake itself.
-        if self.unknown_hosts.contains(&host) || is_reported(claim) {
+        if self.unknown_hosts.contains(host.as_str()) || is_reported(claim) {
             return;
         }
         let over_quota = coverage.over_quota.iter().any(|name| covers(name, &host));
@@ -254,7 +254,7 @@ impl<'a> Assembly<'a> {
         self.report(
             code,
             &claim.ingress.object,
-            host_field(&claim.rule.field),
+            host_field(&claim.rule.field.to_string()),
             message,
         );
     }
@@ -290,7 +290,7 @@ fn own_secrets<'c>(claim: &Claim<'c>) -> impl Iterator<Item = &'c CertificateKey
         .ingress
         .tls
         .iter()
-        .filter(move |entry| listed && (entry.hosts.is_empty() || entry.hosts.contains(&host)))
+        .filter(move |entry| listed && entry.is_for(&host))
         .filter_map(|entry| entry.certificate.as_ref().map(|(key, _)| key))
 }
 
@@ -309,9 +309,8 @@ fn is_covered(claim: &Claim<'_>, listener: &Listener, coverage: &Coverage) -> bo
 /// Whether the host has no certificate because of a Secret that was reported.
 fn is_reported(claim: &Claim<'_>) -> bool {
     let host = claim.rule.host.text();
-    let of_host = |hosts: &[String]| hosts.is_empty() || hosts.contains(&host);
     let mut entries = claim.ingress.tls.iter();
-    entries.any(|entry| entry.reported && of_host(&entry.hosts))
+    entries.any(|entry| entry.reported && entry.is_for(&host))
 }
 
 /// The field of the host that a path belongs to: what is wrong with a host is told once, not for each of its paths.

@@ -14,8 +14,9 @@
 //! [`LOOK_BACK`] rules between the two.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use alb_model::{Action, Condition, Direction, Edition, Rule, WildcardPattern, limits};
+use alb_model::{Action, Condition, Direction, Edition, Rule, Text, Texts, WildcardPattern, limits};
 use rustc_hash::{FxHashMap, FxHasher};
 
 /// How many rules a rule is compared with before it is left where it is.
@@ -34,11 +35,11 @@ const ROUNDS: usize = 4;
 ///     actions: vec![Action::forward_to(ServerGroupRef::managed("shop/web/80"))],
 ///     ..Rule::default()
 /// };
-/// let rules = ingress_translate::compacted(vec![rule("example.com"), rule("www.example.com")], Edition::Standard);
+/// let rules = ingress_translate::compacted(vec![rule("example.com").into(), rule("www.example.com").into()], Edition::Standard);
 /// assert_eq!(rules.len(), 1);
 /// assert_eq!(rules[0].conditions[0], Condition::host(["example.com", "www.example.com"]));
 /// ```
-pub fn compacted(rules: Vec<Rule>, edition: Edition) -> Vec<Rule> {
+pub fn compacted(rules: Vec<Arc<Rule>>, edition: Edition) -> Vec<Arc<Rule>> {
     let (mut rules, responses): (Vec<_>, Vec<_>) = rules
         .into_iter()
         .partition(|rule| rule.direction == Direction::Request);
@@ -70,7 +71,7 @@ impl Part {
     }
 
     /// The values of the first such condition; `None` without one: anything will do.
-    fn of(self, rule: &Rule) -> Option<&[String]> {
+    fn of(self, rule: &Rule) -> Option<&[Text]> {
         rule.conditions.iter().find_map(|condition| match condition {
             Condition::Host { values } if self == Self::Host => Some(values.as_slice()),
             Condition::Path { values } if self == Self::Path => Some(values.as_slice()),
@@ -84,7 +85,7 @@ struct Pass {
     part: Part,
     edition: Edition,
     /// The rules so far; `None` where one has moved down.
-    rules: Vec<Option<Rule>>,
+    rules: Vec<Option<Arc<Rule>>>,
     /// The latest rule of all those that are alike but for the part, by a hash of what they have in common.
     latest: FxHashMap<u64, usize>,
     /// Ascending places of the rules that name a host, by its hash.
@@ -94,7 +95,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn run(rules: Vec<Rule>, part: Part, edition: Edition) -> Vec<Rule> {
+    fn run(rules: Vec<Arc<Rule>>, part: Part, edition: Edition) -> Vec<Arc<Rule>> {
         let mut pass = Self {
             part,
             edition,
@@ -109,7 +110,7 @@ impl Pass {
         pass.rules.into_iter().flatten().collect()
     }
 
-    fn add(&mut self, mut rule: Rule) {
+    fn add(&mut self, mut rule: Arc<Rule>) {
         if !can_merge(&rule) {
             self.push(rule);
             return;
@@ -127,16 +128,17 @@ impl Pass {
             if self.may_pass(at, earlier)
                 && let Some(earlier) = self.rules[at].take()
             {
+                let rule = Arc::make_mut(&mut rule);
                 rule.conditions = conditions;
-                let later = std::mem::replace(&mut rule.origins, earlier.origins);
-                add_origins(&mut rule, &later);
+                let later = std::mem::replace(&mut rule.origins, earlier.origins.clone());
+                add_origins(rule, &later);
             }
         }
         self.latest.insert(common, self.rules.len());
         self.push(rule);
     }
 
-    fn push(&mut self, rule: Rule) {
+    fn push(&mut self, rule: Arc<Rule>) {
         let at = self.rules.len();
         match exact_hosts(&rule) {
             Some(hosts) => {
@@ -154,6 +156,7 @@ impl Pass {
         let Some(earlier) = &mut self.rules[at] else {
             return;
         };
+        let earlier = Arc::make_mut(earlier);
         earlier.conditions = conditions;
         add_origins(earlier, &rule.origins);
         let insert = |places: &mut Vec<usize>| {
@@ -235,7 +238,7 @@ fn is_regex(value: &str) -> bool {
 }
 
 /// The hosts of a rule, if it names some and all of them exactly.
-fn exact_hosts(rule: &Rule) -> Option<&[String]> {
+fn exact_hosts(rule: &Rule) -> Option<&[Text]> {
     Part::Host
         .of(rule)
         .filter(|hosts| hosts.iter().all(|host| is_exact(host)))
@@ -304,7 +307,7 @@ fn united(a: &Rule, b: &Rule, part: Part, edition: Edition) -> Option<Vec<Condit
 }
 
 /// All values of both lists but those that another one covers: `/a/*` beside `/*`.
-fn without_covered<'a>(values: &'a [String], more: &'a [String]) -> Vec<&'a str> {
+fn without_covered<'a>(values: &'a [Text], more: &'a [Text]) -> Vec<&'a str> {
     let mut all: Vec<&str> = Vec::with_capacity(values.len() + more.len());
     for value in values.iter().chain(more) {
         if !all.contains(&value.as_str()) {
@@ -346,7 +349,7 @@ fn are_disjoint(a: &Rule, b: &Rule) -> bool {
 }
 
 fn methods_disjoint(a: &Rule, b: &Rule) -> bool {
-    let methods = |rule: &'_ Rule| -> Vec<String> {
+    let methods = |rule: &'_ Rule| -> Texts {
         let of = rule.conditions.iter().find_map(|condition| match condition {
             Condition::Method { values } => Some(values.clone()),
             _ => None,
@@ -408,7 +411,7 @@ mod tests {
 
     #[test]
     fn covered_values_are_left_out() {
-        let list = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+        let list = |values: &[&str]| values.iter().map(|v| (*v).into()).collect::<Vec<Text>>();
         let (a, b) = (list(&["/a", "/a/*"]), list(&["/a", "/a/b", "~*/a/c"]));
         assert_eq!(without_covered(&a, &b), ["/a", "/a/*", "~*/a/c"]);
         assert_eq!(without_covered(&b, &list(&["/*"])), ["~*/a/c", "/*"]);

@@ -1,11 +1,10 @@
 //! From AlbConfig to load balancer and listeners.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use alb_model::{
     AccessLog, Acl, AclBinding, CertificateRef, Listener, ListenerLog, ListenerProtocol, LoadBalancer,
-    QuicConfig, ServerGroupRef, XForwardedFor, ZoneMapping,
+    QuicConfig, ServerGroupRef, Tags, Text, XForwardedFor, ZoneMapping,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, ListenerSpec, Tag};
 use sha2::{Digest, Sha256};
@@ -18,28 +17,31 @@ use crate::secret::hex;
 const PROTECTION_REASON: &str = "Managed by the ALB Ingress controller";
 
 /// A tag value: those with a reserved start get an underscore in front.
-pub(super) fn tag_value(value: &str) -> String {
+pub(super) fn tag_value(value: &str) -> Text {
     if value.starts_with("aliyun") || value.starts_with("acs:") {
-        format!("_{value}")
+        ["_", value].into_iter().collect()
     } else {
-        value.to_owned()
+        value.into()
     }
 }
 
 /// The tags that mark a resource as this gateway's.
-pub(super) fn owner_tags(albconfig: &str, settings: &Settings) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        ("ack.aliyun.com".to_owned(), tag_value(&settings.cluster_id)),
+pub(super) fn owner_tags(albconfig: &str, settings: &Settings) -> Tags {
+    Tags::from([
         (
-            "ingress.k8s.alibaba/albconfig".to_owned(),
+            Text::new_static("ack.aliyun.com"),
+            tag_value(&settings.cluster_id),
+        ),
+        (
+            Text::new_static("ingress.k8s.alibaba/albconfig"),
             tag_value(&group_of(albconfig)),
         ),
     ])
 }
 
-fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
+fn tags(tags: &[Tag]) -> Tags {
     tags.iter()
-        .map(|tag| (tag.key.clone(), tag.value.clone()))
+        .map(|tag| (tag.key.as_str().into(), tag.value.as_str().into()))
         .collect()
 }
 

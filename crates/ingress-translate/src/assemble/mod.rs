@@ -8,16 +8,20 @@ mod guard;
 mod load_balancer;
 mod placement;
 mod sorting;
+mod used;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alb_model::{
-    Action, Diagnostic, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, ServerGroup, ServerGroupKey,
-    ServerGroupRef, limits,
+    Diagnostic, Field, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, Rule, ServerGroup,
+    ServerGroupKey, Tags, Text, TextBuilder, limits,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, Reading, validate, without_effect};
-use rustc_hash::FxHashSet;
 
+use self::load_balancer::tag_value;
+use self::placement::ListenerKeys;
+use self::used::UsedGroups;
 use crate::codes::Code;
 use crate::fragment::{Backend, Compiled};
 use crate::{Compaction, Lookups, MemoryLookups, Settings, secret::hex};
@@ -39,6 +43,9 @@ pub struct Assembled {
     /// Listeners that the AlbConfig lists but that cannot be built now: HTTPS has no certificate, or it is not known yet
     /// which the account has. They are not in the gateway, and must be neither created nor deleted.
     pub held: BTreeSet<(u16, ListenerProtocol)>,
+    /// The rules of those held listeners that no Ingress asks for: one that is there must not go on serving hosts that
+    /// are gone. All else of it stays as it is.
+    pub held_rules: BTreeMap<(u16, ListenerProtocol), Vec<Arc<Rule>>>,
     /// Objects that were looked up here, whether they exist or not. Those of the first phase are in [`Compiled::reads`].
     pub reads: BTreeSet<ObjectRef>,
     /// Whether hosts are, or would be, served with certificates of the account.
@@ -46,7 +53,7 @@ pub struct Assembled {
     /// Hosts for which the account has no certificate, or of which it is not known: a reason to look again.
     pub undiscovered: BTreeSet<String>,
     /// The Service port behind each server group. The placeholder group has none.
-    pub backends: BTreeMap<ServerGroupKey, Backend>,
+    pub backends: BTreeMap<ServerGroupKey, Arc<Backend>>,
     /// What each Ingress's paths got.
     pub served: BTreeMap<ObjectRef, Vec<ServedRule>>,
     /// Findings of this phase. Those of the first are in each [`Compiled::diagnostics`].
@@ -57,11 +64,11 @@ pub struct Assembled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedRule {
     /// Path of its field, such as `spec.rules[0].http.paths[1]`.
-    pub field: String,
+    pub field: Field,
     /// Listeners that serve it, sorted.
-    pub listeners: Vec<(u16, ListenerProtocol)>,
+    pub listeners: ListenerKeys,
     /// Who serves this host and path instead, if someone else owns it.
-    pub lost_to: Option<Origin>,
+    pub lost_to: Option<Box<Origin>>,
 }
 
 /// Key of the group that listeners fall back to. It has no servers; a rule that matches everything stands before it.
@@ -89,12 +96,14 @@ pub fn assemble_with<'a>(
     ingresses.sort_by(|a, b| (a.created_s, &a.object).cmp(&(b.created_s, &b.object)));
 
     let albconfig = &reading.albconfig;
-    let name = albconfig.metadata.name.clone().unwrap_or_default();
+    let name = albconfig.metadata.name.as_deref().unwrap_or_default();
     let mut assembly = Assembly {
         albconfig,
         lookups,
         settings,
-        object: ObjectRef::new("AlbConfig", "", name),
+        vpc_id: settings.vpc_id.as_str().into(),
+        object: Arc::new(ObjectRef::new("AlbConfig", "", name)),
+        used: UsedGroups::new(&ingresses),
         served: Vec::new(),
         based: BTreeSet::new(),
         additional_certificates: 0,
@@ -115,7 +124,7 @@ pub fn assemble_with<'a>(
 fn unserved(ingress: &Compiled) -> Vec<ServedRule> {
     let paths = placement::paths(ingress).map(|(rule, _)| ServedRule {
         field: rule.field.clone(),
-        listeners: Vec::new(),
+        listeners: ListenerKeys::new(),
         lost_to: None,
     });
     paths.collect()
@@ -125,11 +134,13 @@ struct Assembly<'a> {
     albconfig: &'a AlbConfig,
     lookups: &'a dyn Lookups,
     settings: &'a Settings,
-    object: ObjectRef,
+    vpc_id: Text,
+    object: Arc<ObjectRef>,
+    used: UsedGroups,
     /// By number of the Ingress, then of the path.
     served: Vec<Vec<ServedRule>>,
     /// Paths of canaries that found the path they belong to, on any listener.
-    based: BTreeSet<(usize, usize)>,
+    based: BTreeSet<(u32, u32)>,
     /// Certificates beside the default ones, on the listeners so far.
     additional_certificates: usize,
     /// Hosts that need a certificate of the account while it is not known which there are.
@@ -220,6 +231,7 @@ impl<'a> Assembly<'a> {
     /// Fills one listener with certificates and rules and adds it to the gateway.
     fn listener(&mut self, mut listener: Listener, ingresses: &[&'a Compiled]) {
         let placed = placement::placed(ingresses, listener.key(), self.settings);
+        let is_unclaimed = placed.is_empty();
         let certified = self.certificates(&mut listener, ingresses, placed);
         if !self.unknown_hosts.is_empty() {
             let hosts: Vec<String> = std::mem::take(&mut self.unknown_hosts).into_iter().collect();
@@ -236,6 +248,10 @@ impl<'a> Assembly<'a> {
         }
         if listener.protocol != ListenerProtocol::Http && listener.certificates.is_empty() {
             self.out.held.insert(listener.key());
+            if is_unclaimed {
+                let rules = vec![self.not_found(&listener).rule];
+                self.out.held_rules.insert(listener.key(), rules);
+            }
             // A Secret that does not exist or is bad has been told, and that is all there is to correct.
             let told = |ingress: &&Compiled| ingress.tls.iter().any(|entry| entry.reported);
             let here = |ingress: &&&Compiled| placement::wanted(ingress).contains(&listener.key());
@@ -251,8 +267,8 @@ impl<'a> Assembly<'a> {
             self.report(Code::ListenerHeld, &object, field, message);
             return;
         }
-        let claims = self.claims(certified, &listener);
-        self.canaries_and_rules(&mut listener, ingresses, claims);
+        let owners = self.claims(certified, &listener);
+        self.canaries_and_rules(&mut listener, ingresses, &owners);
         self.out.gateway.listeners.push(listener);
     }
 
@@ -286,32 +302,17 @@ impl<'a> Assembly<'a> {
     /// Adds the server groups that rules refer to, and sorts what was found.
     fn finish(mut self, ingresses: &[&Compiled]) -> Assembled {
         self.compact();
-        let rules = self
-            .out
-            .gateway
-            .listeners
-            .iter()
-            .flat_map(|listener| &listener.rules);
-        let groups = rules.flat_map(|rule| rule.actions.iter().flat_map(Action::server_groups));
-        let used: FxHashSet<&ServerGroupKey> = groups
-            .filter_map(|group| match group {
-                ServerGroupRef::Managed(key) => Some(key),
-                ServerGroupRef::Id(_) => None,
-            })
-            .collect();
-        let mut backends = BTreeMap::new();
-        for (key, backend) in ingresses.iter().flat_map(|ingress| &ingress.backends) {
-            if used.contains(key) && !backends.contains_key(key) {
-                backends.insert(key.clone(), backend.clone());
-            }
-        }
+        let backends = self.used.backends(ingresses);
         let owner = load_balancer::owner_tags(&self.object.name, self.settings);
-        let mut groups: BTreeMap<ServerGroupKey, ServerGroup> = backends
+        let groups = backends
             .iter()
-            .map(|(key, backend)| (key.clone(), self.server_group(key, backend, &owner)))
-            .collect();
-        groups.insert(ServerGroupKey(PLACEHOLDER.into()), self.placeholder());
-        let objects = ingresses.iter().map(|ingress| ingress.object.clone());
+            .map(|(key, backend)| (key.clone(), self.server_group(key, backend, &owner).into()));
+        let mut groups: BTreeMap<ServerGroupKey, Arc<ServerGroup>> = groups.collect();
+        groups.insert(
+            ServerGroupKey(Text::new_static(PLACEHOLDER)),
+            self.placeholder().into(),
+        );
+        let objects = ingresses.iter().map(|ingress| ObjectRef::clone(&ingress.object));
         self.out.served = objects.zip(self.served).collect();
         self.out.gateway.server_groups = groups;
         self.out.backends = backends;
@@ -322,33 +323,24 @@ impl<'a> Assembly<'a> {
         self.out
     }
 
-    fn server_group(
-        &self,
-        key: &ServerGroupKey,
-        backend: &Backend,
-        owner: &BTreeMap<String, String>,
-    ) -> ServerGroup {
+    fn server_group(&self, key: &ServerGroupKey, backend: &Backend, owner: &Tags) -> ServerGroup {
         let settings = &backend.settings;
-        let mut tags = owner.clone();
+        let mut tags = Tags::new();
+        tags.reserve(owner.len() + 3);
+        tags.extend(owner.iter().map(|(key, value)| (key.clone(), value.clone())));
         for (tag, value) in [
-            (
-                "ingress.k8s.alibaba/service_ns",
-                load_balancer::tag_value(&backend.namespace),
-            ),
-            (
-                "ingress.k8s.alibaba/service_name",
-                load_balancer::tag_value(&backend.service),
-            ),
-            ("ingress.k8s.alibaba/service_port", backend.port.to_string()),
+            ("ingress.k8s.alibaba/service_ns", tag_value(&backend.namespace)),
+            ("ingress.k8s.alibaba/service_name", tag_value(&backend.service)),
+            ("ingress.k8s.alibaba/service_port", backend.port.text()),
         ] {
-            tags.insert(tag.to_owned(), value);
+            tags.insert(Text::new_static(tag), value);
         }
         ServerGroup {
             id: None,
             name: group_name(key, backend),
             protocol: settings.protocol,
             server_type: self.settings.server_type,
-            vpc_id: self.settings.vpc_id.clone(),
+            vpc_id: self.vpc_id.clone(),
             resource_group_id: settings.resource_group_id.clone(),
             scheduler: settings.scheduler,
             uch_query_key: settings.uch_query_key.clone(),
@@ -367,9 +359,9 @@ impl<'a> Assembly<'a> {
 
     fn placeholder(&self) -> ServerGroup {
         ServerGroup {
-            name: starting_with_a_letter(format!("{}-placeholder", self.object.name)),
+            name: starting_with_a_letter(format!("{}-placeholder", self.object.name).into()),
             server_type: self.settings.server_type,
-            vpc_id: self.settings.vpc_id.clone(),
+            vpc_id: self.vpc_id.clone(),
             tags: load_balancer::owner_tags(&self.object.name, self.settings),
             ..ServerGroup::default()
         }
@@ -378,32 +370,39 @@ impl<'a> Assembly<'a> {
 
 /// A name that starts with a letter. That ALB asks for one is documented for load balancers only; whether it does for
 /// server groups is unverified. A group that bears the plain name already is found by its tags and renamed.
-fn starting_with_a_letter(name: String) -> String {
+fn starting_with_a_letter(name: Text) -> Text {
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         name
     } else {
-        format!("k8s-{name}")
+        ["k8s-", &name].into_iter().collect()
     }
 }
 
 /// `namespace-service-port`, with a hash where settings differ or the name would be too long.
-fn group_name(key: &ServerGroupKey, backend: &Backend) -> String {
+fn group_name(key: &ServerGroupKey, backend: &Backend) -> Text {
     use sha2::{Digest, Sha256};
     const MAX: usize = 128;
-    let name = starting_with_a_letter(key.0.replace('/', "-"));
+    let mut dashed = TextBuilder::new();
+    for (n, part) in key.0.split('/').enumerate() {
+        if n > 0 {
+            dashed.push('-');
+        }
+        dashed.push_str(part);
+    }
+    let name = starting_with_a_letter(dashed.finish());
     if name.len() <= MAX {
         return name;
     }
-    let hash = hex(&Sha256::digest(&key.0));
+    let hash = hex(&Sha256::digest(key.0.as_str()));
     let head: String = name
         .chars()
         .take(MAX - 18 - backend.port.to_string().len())
         .collect();
-    format!("{head}-{}-{}", backend.port, &hash[..16])
+    format!("{head}-{}-{}", backend.port, &hash[..16]).into()
 }
 
 /// The listeners an Ingress asks for.
-pub(crate) fn wanted_listeners(ingress: &Compiled) -> Vec<(u16, ListenerProtocol)> {
+pub(crate) fn wanted_listeners(ingress: &Compiled) -> ListenerKeys {
     placement::wanted(ingress)
 }
 

@@ -1,6 +1,7 @@
 //! Which paths go on which listener.
 
 use alb_model::ListenerProtocol;
+use smallvec::{SmallVec, smallvec};
 
 use crate::Settings;
 use crate::annotations::Listen;
@@ -8,26 +9,26 @@ use crate::fragment::{Compiled, CompiledRule, HostMatch};
 
 type ListenerKey = (u16, ListenerProtocol);
 
+/// Listeners of an Ingress; most have one or two.
+pub(crate) type ListenerKeys = SmallVec<[ListenerKey; 4]>;
+
 const HTTP: ListenerKey = (80, ListenerProtocol::Http);
 const HTTPS: ListenerKey = (443, ListenerProtocol::Https);
 
 /// Whether `spec.tls` lists the host of a rule. Entries without hosts mean all of them.
 pub(super) fn in_tls(ingress: &Compiled, rule: &CompiledRule) -> bool {
     let host = rule.host.text();
-    ingress
-        .tls
-        .iter()
-        .any(|entry| entry.hosts.is_empty() || entry.hosts.contains(&host))
+    ingress.tls.iter().any(|entry| entry.is_for(&host))
 }
 
 /// The listeners an Ingress asks for: `listen-ports`; else 443/HTTPS for hosts in `spec.tls` and 80/HTTP for all others.
 /// `ssl-redirect` adds both, one to redirect from and one to redirect to.
-pub(super) fn wanted(ingress: &Compiled) -> Vec<ListenerKey> {
+pub(super) fn wanted(ingress: &Compiled) -> ListenerKeys {
     let Listen { ports, ssl_redirect } = &ingress.listen;
     let mut keys = match ports {
-        Some(ports) => ports.clone(),
-        None if *ssl_redirect => vec![HTTP, HTTPS],
-        None if ingress.tls.is_empty() => vec![HTTP],
+        Some(ports) => ListenerKeys::from_slice(ports),
+        None if *ssl_redirect => smallvec![HTTP, HTTPS],
+        None if ingress.tls.is_empty() => smallvec![HTTP],
         None => {
             let named = |rule: &&CompiledRule| rule.host != HostMatch::Any;
             let uncovered = ingress
@@ -35,7 +36,11 @@ pub(super) fn wanted(ingress: &Compiled) -> Vec<ListenerKey> {
                 .iter()
                 .filter(named)
                 .any(|rule| !in_tls(ingress, rule));
-            if uncovered { vec![HTTP, HTTPS] } else { vec![HTTPS] }
+            if uncovered {
+                smallvec![HTTP, HTTPS]
+            } else {
+                smallvec![HTTPS]
+            }
         }
     };
     if *ssl_redirect && !keys.contains(&HTTP) && !keys.is_empty() {
@@ -52,7 +57,7 @@ pub(super) struct Claim<'a> {
     /// `spec.defaultBackend`: it comes after all rules.
     pub(super) is_default: bool,
     /// Number of the Ingress, oldest first, and of the path in it, the default backend first.
-    pub(super) at: (usize, usize),
+    pub(super) at: (u32, u32),
 }
 
 /// The paths of an Ingress, the default backend first: each with whether it is that.
@@ -68,8 +73,9 @@ pub(super) fn placed<'a>(
     key: ListenerKey,
     settings: &Settings,
 ) -> Vec<Claim<'a>> {
-    let mut claims = Vec::new();
-    for (number, ingress) in ingresses.iter().copied().enumerate() {
+    let count = ingresses.iter().map(|ingress| ingress.rules.len() + 1);
+    let mut claims = Vec::with_capacity(if key == HTTP { count.sum() } else { 0 });
+    for (number, ingress) in (0..).zip(ingresses.iter().copied()) {
         if ingress.canary.is_some() {
             continue;
         }
@@ -88,7 +94,7 @@ pub(super) fn placed<'a>(
                 ListenerProtocol::Https | ListenerProtocol::Quic => in_tls(ingress, rule),
             }
         };
-        for (index, (rule, is_default)) in paths(ingress).enumerate() {
+        for (index, (rule, is_default)) in (0..).zip(paths(ingress)) {
             if fits(rule) {
                 claims.push(Claim {
                     ingress,

@@ -1,15 +1,15 @@
 //! How a path is answered.
 
-use alb_model::{Action, Condition, Direction, Forward, ServerGroupRef, Target, limits};
+use alb_model::{Action, Direction, Field, Forward, ServerGroupRef, Target, limits};
 use k8s_openapi::api::networking::v1::IngressServiceBackend;
 
 use super::Compiler;
+use super::draft::Draft;
 use super::per_service::{PerService, Read};
 use super::place::{Names, Place};
 use crate::annotations::{ActionSpec, TargetSpec};
 use crate::codes::Code;
 use crate::endpoints::ServicePortRef;
-use crate::fragment::CompiledRule;
 
 /// Service port name that says: the answer is in the actions annotation.
 const USE_ANNOTATION: &str = "use-annotation";
@@ -28,7 +28,7 @@ impl Compiler<'_> {
     /// Conditions and actions of a path with a Service.
     pub(super) fn service_rule(
         &mut self,
-        rule: &mut CompiledRule,
+        rule: &mut Draft,
         service: &IngressServiceBackend,
         per: &PerService,
         place: Place,
@@ -52,7 +52,7 @@ impl Compiler<'_> {
         match &per.conditions {
             Read::Absent => {}
             Read::Unreadable => return Answer::Drop,
-            Read::Value(conditions) => add_conditions(rule, conditions.clone()),
+            Read::Value(conditions) => rule.add(conditions.clone()),
         }
         let specs = match &per.actions {
             Read::Absent => Vec::new(),
@@ -65,7 +65,7 @@ impl Compiler<'_> {
 
     fn actions(
         &mut self,
-        rule: &mut CompiledRule,
+        rule: &mut Draft,
         service: &IngressServiceBackend,
         specs: Vec<ActionSpec>,
         place: Place,
@@ -109,7 +109,7 @@ impl Compiler<'_> {
                 ActionSpec::Forward {
                     targets,
                     sticky_timeout_s,
-                } => last = Some(self.forward(targets, sticky_timeout_s, name)?),
+                } => last = Some(self.forward(rule, targets, sticky_timeout_s, name)?),
             }
         }
         if rule.direction == Direction::Response {
@@ -123,15 +123,15 @@ impl Compiler<'_> {
                     (None, name) => ServicePortRef::Name(name.unwrap_or_default()),
                 };
                 rule.plain_forward = true;
-                let key = self.service(name, &port, Names::Backend(place))?;
+                let key = self.service(rule, name, &port, Names::Backend(place))?;
                 Action::forward_to(ServerGroupRef::Managed(key))
             }
         };
-        Some(self.arrange(plain, last, &rule.field))
+        Some(self.arrange(plain, last, &place.field()))
     }
 
     /// Puts actions in the order ALB wants: limit, mirror, cross-origin, the others as listed, rewrite, final.
-    fn arrange(&mut self, plain: Vec<Action>, last: Action, field: &str) -> Vec<Action> {
+    fn arrange(&mut self, plain: Vec<Action>, last: Action, field: &Field) -> Vec<Action> {
         let nothing_to_add =
             self.traffic.limit.is_none() && self.traffic.cors.is_none() && self.rewriting.target.is_none();
         if plain.is_empty() && nothing_to_add {
@@ -155,7 +155,11 @@ impl Compiler<'_> {
             self.traffic.limit.clone().map(Action::TrafficLimit),
             "traffic-limit-*",
         );
-        add(self, self.traffic.cors.clone().map(Action::Cors), "enable-cors");
+        add(
+            self,
+            self.traffic.cors.clone().map(Box::new).map(Action::Cors),
+            "enable-cors",
+        );
         if let Some(rewrite) = self.rewriting.action() {
             if matches!(last, Action::Forward(_)) {
                 add(self, Some(rewrite), "rewrite-target");
@@ -181,6 +185,7 @@ impl Compiler<'_> {
     /// A weighted forward. A target that cannot be served is left out; the others take its share.
     fn forward(
         &mut self,
+        rule: &mut Draft,
         targets: Vec<(TargetSpec, u16)>,
         sticky_timeout_s: Option<u32>,
         of: &str,
@@ -190,7 +195,7 @@ impl Compiler<'_> {
             let group = match spec {
                 TargetSpec::Group(id) => Some(ServerGroupRef::Id(id)),
                 TargetSpec::Service { name, port } => self
-                    .service(&name, &port, Names::Actions(of))
+                    .service(rule, &name, &port, Names::Actions(of))
                     .map(ServerGroupRef::Managed),
             };
             let Some(group) = group else { continue };
@@ -205,15 +210,4 @@ impl Compiler<'_> {
             sticky_timeout_s,
         }))
     }
-}
-
-fn add_conditions(rule: &mut CompiledRule, conditions: Vec<Condition>) {
-    for condition in conditions {
-        match condition {
-            Condition::Host { values } => rule.extra_hosts.extend(values),
-            Condition::Path { values } => rule.extra_paths.extend(values),
-            other => rule.conditions.push(other),
-        }
-    }
-    rule.conditions.sort();
 }

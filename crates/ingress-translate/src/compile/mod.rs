@@ -1,6 +1,8 @@
 //! Phase one: a single Ingress becomes fragments.
 
 mod actions;
+mod draft;
+mod known;
 mod parse;
 mod per_service;
 mod place;
@@ -8,15 +10,18 @@ mod plain;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use alb_model::{
-    Action, Certificate, CertificateKey, Direction, Edition, FixedResponse, ObjectRef, ServerGroupKey,
-    Severity, validate_rule,
+    Action, Certificate, CertificateKey, Direction, Edition, FixedResponse, ObjectRef, Severity,
+    validate_rule,
 };
 use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressSpec};
 
 use self::actions::Answer;
+use self::draft::Draft;
+use self::known::KnownPorts;
 use self::parse::{parse_host, parse_path};
 use self::per_service::{PerService, per_service};
 use self::place::Place;
@@ -32,7 +37,7 @@ use crate::{Lookups, Settings};
 /// its requests do not fall through to the backend of a shorter path. A path whose conditions cannot be read is left out:
 /// nobody can tell which requests it meant.
 pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) -> Compiled {
-    let object = object_ref(ingress);
+    let object = Arc::new(object_ref(ingress));
     let mut annotations = Annotations::new(ingress, &object);
     let (order, listen, canary) = (annotations.order(), annotations.listen(), annotations.canary());
     let rewriting = annotations.rewriting();
@@ -48,9 +53,9 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
         canary,
         rules: Vec::with_capacity(count(ingress)),
         default_backend: None,
-        backends: BTreeMap::new(),
+        backends: Vec::new(),
         diagnostics,
-        reads: BTreeSet::new(),
+        reads: Vec::new(),
         tls: Vec::new(),
         object,
     };
@@ -60,15 +65,25 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
         rewriting,
         traffic,
         settings_hash: backend.discriminator(),
-        backend,
+        backend: shared(backend),
         per_service,
-        named_ports: BTreeMap::new(),
+        known: KnownPorts::default(),
         out,
     };
     if let Some(spec) = &ingress.spec {
         compiler.spec(spec);
     }
     compiler.finish()
+}
+
+/// Most Ingresses set nothing up, and all of those share the defaults.
+fn shared(settings: BackendSettings) -> Arc<BackendSettings> {
+    static DEFAULT: LazyLock<Arc<BackendSettings>> = LazyLock::new(Arc::default);
+    if settings == **DEFAULT {
+        Arc::clone(&DEFAULT)
+    } else {
+        Arc::new(settings)
+    }
 }
 
 /// How many paths an Ingress has.
@@ -92,13 +107,12 @@ struct Compiler<'a> {
     settings: &'a Settings,
     rewriting: Rewriting,
     traffic: Traffic,
-    backend: BackendSettings,
+    backend: Arc<BackendSettings>,
     /// Of `backend`, unless it is the default.
     settings_hash: Option<String>,
     per_service: BTreeMap<String, PerService>,
-    /// Server groups of Services and names of ports that were looked up already. Those by number are found in
-    /// [`Compiled::backends`].
-    named_ports: BTreeMap<String, BTreeMap<String, ServerGroupKey>>,
+    /// Ports of Services that were looked up already, with the numbers of their server groups.
+    known: KnownPorts,
     out: Compiled,
 }
 
@@ -124,7 +138,7 @@ impl Compiler<'_> {
         } else if let Some(backend) = &spec.default_backend {
             self.out.default_backend = self.rule(HostMatch::Any, PathMatch::ROOT, backend, Place::Default);
         }
-        for (index, rule) in spec.rules.iter().flatten().enumerate() {
+        for (index, rule) in (0..).zip(spec.rules.iter().flatten()) {
             let host = match parse_host(rule.host.as_deref().unwrap_or_default(), self.settings) {
                 Ok(host) => host,
                 Err(problem) => {
@@ -138,7 +152,7 @@ impl Compiler<'_> {
                 .map(|http| http.paths.as_slice())
                 .unwrap_or_default();
             if !paths.is_empty() {
-                for (at, path) in paths.iter().enumerate() {
+                for (at, path) in (0..).zip(paths) {
                     self.path(&host, path, Place::Path(index, at));
                 }
             } else if let Some(backend) = &spec.default_backend {
@@ -181,10 +195,10 @@ impl Compiler<'_> {
         index: usize,
     ) -> Option<(CertificateKey, Certificate)> {
         let field = format!("spec.tls[{index}].secretName");
-        let namespace = self.namespace().to_owned();
+        let namespace = self.out.object.namespace.clone();
         self.out
             .reads
-            .insert(ObjectRef::new("Secret", namespace.clone(), name));
+            .push(ObjectRef::new("Secret", namespace.clone(), name));
         let Some(state) = self.lookups.secret(&namespace, name) else {
             let message = format!("Secret {namespace}/{name} does not exist; create it or correct the name");
             self.report(Code::TlsSecretNotFound, field, message);
@@ -242,18 +256,7 @@ impl Compiler<'_> {
         backend: &IngressBackend,
         place: Place,
     ) -> Option<CompiledRule> {
-        let mut rule = CompiledRule {
-            host,
-            path,
-            extra_hosts: Vec::new(),
-            extra_paths: Vec::new(),
-            conditions: Vec::new(),
-            direction: Direction::Request,
-            actions: Vec::new(),
-            valid: true,
-            plain_forward: false,
-            field: place.field(),
-        };
+        let mut rule = Draft::new(host, path, place);
         let answer = match &backend.service {
             None => {
                 let message =
@@ -276,20 +279,20 @@ impl Compiler<'_> {
             Answer::Unavailable => {
                 rule.valid = false;
                 rule.plain_forward = false;
+                rule.groups.clear();
                 rule.actions = vec![unavailable()];
             }
         }
-        self.check(&rule).then_some(rule)
+        let needs_no_check = plain::needs_no_check(&rule);
+        let rule = rule.compiled(&self.out.object);
+        (needs_no_check || self.check(&rule)).then_some(rule)
     }
 
     /// Reports what ALB would refuse; whether the rule can stay.
     fn check(&mut self, rule: &CompiledRule) -> bool {
-        if plain::needs_no_check(rule) {
-            return true;
-        }
         let mut accepted = true;
         let dotless = matches!(&rule.host, HostMatch::Exact(host) if !host.contains('.'));
-        for violation in validate_rule(&rule.to_rule(), Edition::Standard) {
+        for violation in validate_rule(&rule.rule, Edition::Standard) {
             if dotless && self.settings.hosts_without_dot && violation.code == "HostInvalid" {
                 continue;
             }
@@ -301,7 +304,7 @@ impl Compiler<'_> {
             };
             self.report(
                 code,
-                rule.field.clone(),
+                &rule.field,
                 format!("{} ({})", violation.message, violation.code),
             );
         }
@@ -327,6 +330,8 @@ impl Compiler<'_> {
         self.out
             .diagnostics
             .retain(|diagnostic| seen.insert(diagnostic.clone()));
+        self.out.reads.sort_unstable();
+        self.out.reads.dedup();
         self.out
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alb_model::{Condition, Direction};
 
-use crate::annotations::{ActionSpec, Annotations, parse_actions, parse_conditions};
+use crate::annotations::{self, ActionSpec, Annotations, parse_actions, parse_conditions};
 use crate::codes::Code;
 
 /// What became of an annotation.
@@ -58,17 +58,13 @@ impl PerService {
 pub(super) fn per_service(annotations: &mut Annotations<'_>) -> BTreeMap<String, PerService> {
     let mut all: BTreeMap<String, PerService> = BTreeMap::new();
     for (key, text) in annotations.starting_with("conditions.") {
-        let parsed = parse_conditions(text)
-            .map_err(|problem| invalid_json(annotations, key, &problem))
-            .ok();
+        let parsed = told(annotations, key, parse_conditions(text));
         all.entry(key["conditions.".len()..].to_owned())
             .or_default()
             .conditions = Read::of(parsed);
     }
     for (key, text) in annotations.starting_with("actions.") {
-        let parsed = parse_actions(text)
-            .map_err(|problem| invalid_json(annotations, key, &problem))
-            .ok();
+        let parsed = told(annotations, key, parse_actions(text));
         all.entry(key["actions.".len()..].to_owned()).or_default().actions = Read::of(parsed);
     }
     for (key, _) in annotations.starting_with("rule-direction.") {
@@ -83,7 +79,24 @@ pub(super) fn per_service(annotations: &mut Annotations<'_>) -> BTreeMap<String,
     all
 }
 
-fn invalid_json(annotations: &mut Annotations<'_>, key: &str, problem: &str) {
-    let message = format!("{key}{problem}. The paths of that Service are not served as asked until then");
-    annotations.report_on(Code::AnnotationInvalid, key, message);
+/// What an annotation says; what is wrong with it is reported.
+fn told<T>(
+    annotations: &mut Annotations<'_>,
+    key: &str,
+    parsed: Result<annotations::Read<T>, String>,
+) -> Option<T> {
+    match parsed {
+        Ok(read) => {
+            for unknown in read.unknown {
+                annotations.report_on(Code::FieldUnknown, key, format!("{key}{unknown}"));
+            }
+            Some(read.value)
+        }
+        Err(problem) => {
+            let message =
+                format!("{key}{problem}. The paths of that Service are not served as asked until then");
+            annotations.report_on(Code::AnnotationInvalid, key, message);
+            None
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Where things stand in an Ingress. The text of a field is made only where it is kept or told.
 
-use std::fmt::Write;
-
+use alb_model::{Field, Text};
 use albconfig_crd::ANNOTATION_PREFIX;
 
 use crate::annotations;
@@ -12,31 +11,25 @@ pub(super) enum Place {
     /// `spec.defaultBackend`.
     Default,
     /// A rule without paths.
-    Rule(usize),
+    Rule(u32),
     /// A path of a rule.
-    Path(usize, usize),
+    Path(u32, u32),
 }
 
 impl Place {
     /// The field of the path.
-    pub(super) fn field(self) -> String {
+    pub(super) fn field(self) -> Field {
         match self {
-            Self::Default => "spec.defaultBackend".to_owned(),
-            Self::Rule(rule) => format!("spec.rules[{rule}]"),
-            Self::Path(rule, path) => {
-                // Most rules have one; this room saves growing the text piece by piece.
-                let mut text = String::with_capacity("spec.rules[000].http.paths[000]".len());
-                // Writing to a String cannot fail.
-                let _ = write!(text, "spec.rules[{rule}].http.paths[{path}]");
-                text
-            }
+            Self::Default => Text::new_static("spec.defaultBackend").into(),
+            Self::Rule(rule) => format!("spec.rules[{rule}]").into(),
+            Self::Path(rule, path) => Field::path(rule, path),
         }
     }
 
     /// The field of its backend.
     pub(super) fn backend(self) -> String {
         match self {
-            Self::Default => self.field(),
+            Self::Default => self.field().into(),
             Self::Rule(_) | Self::Path(..) => format!("{}.backend", self.field()),
         }
     }

@@ -2,16 +2,14 @@
 
 use alb_model::{Action, Direction, limits};
 
-use crate::fragment::{CompiledRule, HostMatch, PathMatch};
+use super::draft::Draft;
+use crate::fragment::{HostMatch, PathMatch};
 
 /// Whether a rule is so plain that `alb_model::validate_rule` has nothing to say about it: a host that is a DNS name with a
 /// dot, a path of ordinary characters, and one forward or the answer 503. Most rules are. Asking would cost a copy of the
 /// rule and more time than all the rest; a test asks both.
-pub(super) fn needs_no_check(rule: &CompiledRule) -> bool {
-    let alone = rule.direction == Direction::Request
-        && rule.conditions.is_empty()
-        && rule.extra_hosts.is_empty()
-        && rule.extra_paths.is_empty();
+pub(super) fn needs_no_check(rule: &Draft) -> bool {
+    let alone = rule.direction == Direction::Request && rule.conditions.is_empty() && rule.extra.is_none();
     alone && is_plain_answer(&rule.actions) && is_plain_host(&rule.host) && is_plain_path(&rule.path)
 }
 
@@ -54,13 +52,16 @@ fn is_plain_path(path: &PathMatch) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alb_model::{Edition, FixedResponse, ServerGroupRef, validate_rule};
+    use std::sync::Arc;
+
+    use alb_model::{Edition, FixedResponse, ObjectRef, ServerGroupRef, validate_rule};
     use proptest::prelude::*;
 
     use super::*;
     use crate::Settings;
     use crate::annotations::Rewriting;
     use crate::compile::parse::{parse_host, parse_path};
+    use crate::compile::place::Place;
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -89,20 +90,13 @@ mod tests {
             } else {
                 Action::FixedResponse(FixedResponse { code, content_type: content_type.into(), content: content.into() })
             };
-            let rule = CompiledRule {
-                host,
-                path,
-                extra_hosts: Vec::new(),
-                extra_paths: Vec::new(),
-                conditions: Vec::new(),
-                direction: Direction::Request,
-                actions: vec![action],
-                valid: answered,
-                plain_forward: answered,
-                field: "spec.rules[0].http.paths[0]".into(),
-            };
+            let mut rule = Draft::new(host, path, Place::Path(0, 0));
+            rule.actions = vec![action];
+            rule.valid = answered;
+            rule.plain_forward = answered;
             if needs_no_check(&rule) {
-                prop_assert_eq!(validate_rule(&rule.to_rule(), Edition::Standard), vec![]);
+                let rule = rule.compiled(&Arc::new(ObjectRef::new("Ingress", "a", "b")));
+                prop_assert_eq!(validate_rule(&rule.rule, Edition::Standard), vec![]);
             }
         }
     }

@@ -1,10 +1,13 @@
 //! Services behind paths.
 
+use std::sync::Arc;
+
 use alb_model::{ObjectRef, ServerGroupKey};
 use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::core::v1::Service;
 
 use super::Compiler;
+use super::draft::Draft;
 use super::place::Names;
 use crate::annotations;
 use crate::annotations::table::{Scope, Status, find};
@@ -13,20 +16,30 @@ use crate::endpoints::{ServicePortRef, is_ipv6_only, service_port};
 use crate::fragment::{Backend, group_key};
 
 impl Compiler<'_> {
-    /// Looks up a Service and its port and registers the server group.
+    /// The server group of a Service and port, which the rule refers to from now on.
     pub(super) fn service(
         &mut self,
+        draft: &mut Draft,
         name: &str,
         port: &ServicePortRef,
         named: Names<'_>,
     ) -> Option<ServerGroupKey> {
-        if let Some(key) = self.known(name, port) {
-            return Some(key);
+        let number = match self.known.get(&self.out.backends, name, port) {
+            Some(number) => number,
+            None => self.looked_up(name, port, named)?,
+        };
+        if !draft.groups.contains(&number) {
+            draft.groups.push(number);
         }
-        let namespace = self.namespace().to_owned();
+        Some(self.out.backends.get(number as usize)?.key.clone())
+    }
+
+    /// Looks up a Service and its port and registers the server group.
+    fn looked_up(&mut self, name: &str, port: &ServicePortRef, named: Names<'_>) -> Option<u32> {
+        let namespace = self.out.object.namespace.clone();
         self.out
             .reads
-            .insert(ObjectRef::new("Service", namespace.clone(), name));
+            .push(ObjectRef::new("Service", namespace.clone(), name));
         let Some(service) = self.lookups.service(&namespace, name) else {
             let message = format!("Service {namespace}/{name} does not exist; create it or correct the name");
             self.report(Code::ServiceNotFound, named.field("name"), message);
@@ -67,36 +80,29 @@ impl Compiler<'_> {
             );
             return None;
         };
-        let backend = Backend {
-            namespace,
-            service: name.to_owned(),
-            port: ServicePortRef::Number(number),
-            settings: self.backend.clone(),
-            ipv6: is_ipv6_only(&service),
+        let by_number = ServicePortRef::Number(number);
+        let group = match self.known.get(&self.out.backends, name, &by_number) {
+            Some(group) => group,
+            None => self.add_backend(name, by_number, is_ipv6_only(&service)),
         };
-        let key = self.key(name, &backend.port);
-        self.out.backends.insert(key.clone(), backend);
         if let ServicePortRef::Name(port) = port {
-            let ports = self.named_ports.entry(name.to_owned()).or_default();
-            ports.insert(port.clone(), key.clone());
+            self.known.add_name(name, port, group);
         }
-        Some(key)
+        Some(group)
     }
 
-    /// The server group of a Service and port that were found before.
-    fn known(&self, name: &str, port: &ServicePortRef) -> Option<ServerGroupKey> {
-        match port {
-            ServicePortRef::Name(port) => self.named_ports.get(name)?.get(port).cloned(),
-            ServicePortRef::Number(_) => {
-                let key = self.key(name, port);
-                let same = |backend: &Backend| backend.service == name && backend.port == *port;
-                self.out.backends.get(&key).is_some_and(same).then_some(key)
-            }
-        }
-    }
-
-    fn key(&self, name: &str, port: &ServicePortRef) -> ServerGroupKey {
-        group_key(self.namespace(), name, port, self.settings_hash.as_deref())
+    fn add_backend(&mut self, name: &str, port: ServicePortRef, ipv6: bool) -> u32 {
+        let group = self.out.backends.len() as u32;
+        self.out.backends.push(Arc::new(Backend {
+            namespace: self.out.object.namespace.clone(),
+            service: name.into(),
+            port: port.clone(),
+            settings: Arc::clone(&self.backend),
+            ipv6,
+            key: group_key(self.namespace(), name, &port, self.settings_hash.as_deref()),
+        }));
+        self.known.add_backend(&self.out.backends);
+        group
     }
 
     fn service_annotations(&mut self, service: &Service, name: &str) {

@@ -4,9 +4,10 @@
 pub mod corpus;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alb_model::{
-    Decision, Diagnostic, ListenerProtocol, ObjectRef, Outcome, Request, Router, Scheme, ServerGroupRef,
+    Decision, Diagnostic, ListenerProtocol, ObjectRef, Outcome, Request, Router, Scheme, ServerGroupRef, Text,
 };
 use albconfig_crd::AlbConfig;
 use ingress_translate::{Assembled, Compiled, MemoryLookups, Settings, assemble_with, compile};
@@ -248,7 +249,7 @@ impl Translated {
         self.assembled.gateway.listeners.iter().find(|l| l.key() == key)
     }
 
-    pub fn rules(&self, key: (u16, ListenerProtocol)) -> &[alb_model::Rule] {
+    pub fn rules(&self, key: (u16, ListenerProtocol)) -> &[Arc<alb_model::Rule>] {
         self.listener(key).map_or(&[], |l| &l.rules)
     }
 
@@ -295,13 +296,13 @@ impl Translated {
                         .backends
                         .get(key)
                         .map_or(key.0.clone(), |b| b.service.clone()),
-                    ServerGroupRef::Id(id) => id.clone(),
+                    ServerGroupRef::Id(id) => Text::from(id.as_str()),
                 };
                 let texts: Vec<String> = targets
                     .iter()
                     .map(|t| {
                         if alone {
-                            name(&t.group)
+                            name(&t.group).to_string()
                         } else {
                             format!("{}:{}", name(&t.group), t.weight)
                         }
