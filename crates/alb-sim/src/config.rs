@@ -38,7 +38,7 @@ pub struct Config {
     pub security_policies: BTreeSet<String>,
     /// How long jobs take.
     pub job_latency: JobLatency,
-    /// How long the API thinks before it answers any call.
+    /// How long the API takes from the arrival of a call to its answer, at least.
     pub call_latency: Duration,
     /// How long a job stays invisible to `ListAsynJobs` after the call that made it.
     pub job_visible_after: Duration,

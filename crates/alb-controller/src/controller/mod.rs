@@ -54,11 +54,13 @@ impl Controller {
         let (lb, rs) = (options.lb.class()?, options.rs.class()?);
         lb.validate(LB)?;
         rs.validate(RS)?;
-        // The API server protects itself (priority and fairness); this only keeps a burst of Events polite.
+        // The API server protects itself (priority and fairness); this only keeps a burst of Events polite. A write takes
+        // some milliseconds, so few at a time reach the rate; each further one is a connection with its handshake, and
+        // work that competes with the changes under way.
         let kube_class = ClassConfig {
             rate_per_s: Some(500.0),
             burst: 500,
-            max_concurrent: 32,
+            max_concurrent: 8,
             ..ClassConfig::default()
         };
         Ok(Self {

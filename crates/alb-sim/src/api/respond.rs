@@ -68,7 +68,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
         fault: false,
     };
     let ending = match axum::body::to_bytes(body, MAX_BODY).await {
-        Ok(body) => answer(&shared, &Incoming::new(parts, body), &mut record).await,
+        Ok(body) => answer(&shared, &Incoming::new(parts, body), started, &mut record).await,
         Err(_) => Err(Ending::Error(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
@@ -109,7 +109,12 @@ impl From<ApiError> for Ending {
     }
 }
 
-async fn answer(shared: &Shared, incoming: &Incoming, record: &mut CallRecord) -> Result<Value, Ending> {
+async fn answer(
+    shared: &Shared,
+    incoming: &Incoming,
+    started: Instant,
+    record: &mut CallRecord,
+) -> Result<Value, Ending> {
     if !matches!(incoming.parts.method, Method::GET | Method::POST) {
         return Err(ApiError::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -160,7 +165,7 @@ async fn answer(shared: &Shared, incoming: &Incoming, record: &mut CallRecord) -
         .into());
     };
     let tree = shape.request.parse(&record.params)?;
-    let answer = act(shared, tree, operation, &strike, record).await?;
+    let answer = act(shared, tree, operation, (started, &strike), record).await?;
     match strike.after {
         Some(ending) => {
             note_ids(record, &answer);
@@ -175,7 +180,7 @@ async fn act(
     shared: &Shared,
     tree: Value,
     operation: fn(&mut Call<'_>) -> ops::Answer,
-    strike: &Strike,
+    (started, strike): (Instant, &Strike),
     record: &mut CallRecord,
 ) -> ApiResult<Value> {
     let flag = |name: &str| tree[name].as_bool() == Some(true) || tree[name].as_str() == Some("true");
@@ -199,7 +204,8 @@ async fn act(
             }
         }
     };
-    tokio::time::sleep(shared.config.call_latency + strike.latency).await;
+    // The latency is that of the whole call: what was done since it came is a part of it.
+    tokio::time::sleep_until(started + shared.config.call_latency + strike.latency).await;
     let (answer, version) = shared.with_store(|store| {
         operation(&mut Call {
             store,
