@@ -41,6 +41,21 @@ async fn g7_no_token_is_spent_while_a_key_or_a_slot_is_missing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn g9_a_change_takes_as_many_slots_as_it_weighs() {
+    let (handle, recorder) = one_class(ClassConfig::unlimited_rate(4));
+    let tickets = [("a", 3), ("b", 2), ("c", 2)].map(|(key, weight)| {
+        let submission = change(key, takes(key, s(1))).weight(weight);
+        handle.submit(submission).unwrap()
+    });
+    for ticket in tickets {
+        assert!(ticket.await.is_done());
+    }
+    assert_eq!(recorder.starts("a"), [s(0)]);
+    assert_eq!(recorder.starts("b"), [s(1)], "1 of 4 slots was free until then");
+    assert_eq!(recorder.starts("c"), [s(1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn g7_tokens_are_taken_at_the_start_not_kept_by_those_who_wait() {
     // Slot-bound: 100/s allowed, 10 slots of 2 s.
     let config = ClassConfig {

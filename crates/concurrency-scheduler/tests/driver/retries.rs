@@ -80,6 +80,44 @@ async fn g11_each_kind_of_failure_has_its_own_treatment() {
     }
 }
 
+/// With a budget for one retry in 1000 s: failures wait for it, a busy resource does not.
+#[tokio::test(start_paused = true)]
+async fn g11_a_busy_resource_spends_no_budget() {
+    let budget = BudgetConfig {
+        per_success: 0.0,
+        per_s: 0.001,
+        capacity: 1,
+    };
+    let retry = RetryConfig {
+        budget,
+        ..config().retry
+    };
+    let third_time = |outcome: &Outcome| {
+        let fails = || Step::Take(Duration::ZERO, outcome.clone());
+        job(
+            "job",
+            [fails(), fails(), Step::Take(Duration::ZERO, Outcome::Done)],
+        )
+    };
+    for (outcome, starts) in [
+        (Outcome::busy("Configuring"), vec![s(0), s(2), s(6)]),
+        (Outcome::retry("502"), vec![s(0), s(2), s(1002)]),
+    ] {
+        let (handle, recorder) = one_class(ClassConfig {
+            retry: retry.clone(),
+            ..config()
+        });
+        let ticket = handle.submit(change("a", third_time(&outcome))).unwrap();
+        assert_eq!(ticket.await, FinalOutcome::Done { attempts: 3 });
+        let rounded: Vec<Duration> = recorder
+            .starts("job")
+            .iter()
+            .map(|start| s(start.as_secs()))
+            .collect();
+        assert_eq!(rounded, starts, "{outcome:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn g11_a_change_that_waits_for_its_retry_holds_no_slot() {
     let (handle, recorder) = one_class(config());
@@ -205,7 +243,10 @@ async fn g11_a_newer_payload_starts_a_waiting_retry_at_once_if_configured() {
             reset_backoff_on_new,
             ..config().retry
         };
-        let (handle, recorder) = one_class(ClassConfig { retry, ..config() });
+        let (handle, recorder) = one_class(ClassConfig {
+            retry: retry.clone(),
+            ..config()
+        });
         let broken = job("broken", [Step::Take(Duration::ZERO, Outcome::retry("502"))]);
         let first = handle.submit(change("a", broken)).unwrap();
         tokio::time::sleep(s(1)).await;
