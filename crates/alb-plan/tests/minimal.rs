@@ -460,22 +460,15 @@ fn pairs(default: u64) -> u64 {
     given.unwrap_or(default)
 }
 
-/// The planner does not look for two rules that become others in one call where one hides the other until then. Of 3,000
-/// pairs of small tables that costs 27 a call, none of the first 400.
+/// Of the default pairs each; with more of them (`PLAN_SEEDS`), 27 of 3,000 fail: the planner does not look for two rules
+/// that become others in one call where one hides the other until then.
 #[test]
 fn small_changes_take_the_fewest_calls_there_are() {
-    const EXACT: u64 = 400;
-    let (pairs, more) = compare(pairs(EXACT), small_rule);
-    let tolerated = if pairs <= EXACT { 0 } else { pairs / 50 };
-    assert!(
-        more.len() as u64 <= tolerated,
-        "{} of {pairs}: {}",
-        more.len(),
-        more.join("\n")
-    );
+    let (pairs, more) = compare(pairs(400), small_rule);
+    assert!(more.is_empty(), "{} of {pairs}: {}", more.len(), more.join("\n"));
 }
 
-/// As above; of the first 200 pairs two take a call more.
+/// The same holds with headers: of the first 200 pairs two take a call more.
 #[test]
 fn with_headers_nearly_all_changes_take_the_fewest_calls() {
     let (pairs, more) = compare(pairs(200), small_rule_with_headers);

@@ -53,6 +53,7 @@ impl Hash for Slot<'_> {
         self.is_default.hash(state);
         self.rule.host.hash(state);
         self.rule.path.hash(state);
+        self.rule.extra.hash(state);
         // What most rules do not have; looking for it costs a cache miss.
         if self.rule.has_other_conditions {
             self.rule.other_conditions().hash(state);
