@@ -37,7 +37,7 @@ pub fn succeeds(new: &Rule, old: &Rule) -> bool {
 }
 
 /// Whether all that satisfies `narrow` satisfies `wide`: conditions of one kind, each value inside one of the other's.
-fn implies(narrow: &Condition, wide: &Condition) -> bool {
+pub(crate) fn implies(narrow: &Condition, wide: &Condition) -> bool {
     let all_inside = |narrow: &[Text], wide: &[Text], inside: fn(&str, &str) -> bool| {
         narrow.iter().all(|n| wide.iter().any(|w| inside(n, w)))
     };
