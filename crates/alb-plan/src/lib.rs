@@ -81,7 +81,7 @@ pub use identity::{RULE_NAME_PREFIX, RuleIdentity, is_controller_rule_name};
 pub use ids::{Resolved, Unresolved};
 pub use observed::{
     Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,
-    ObservedServerGroup,
+    ObservedScript, ObservedServerGroup,
 };
 pub use options::{Limits, Options};
 pub use ownership::{
