@@ -53,6 +53,7 @@ const MISSHAPEN: &[(&str, &str, &str)] = &[
     ("healthcheck-httpcode", "200", "http_2xx"),
     ("healthcheck-path", "ready", "starts with /"),
     ("rewrite-target", "new", "a path"),
+    ("server-group-id", "alb-1", "starts with sgp-"),
 ];
 
 /// All wrong values.
@@ -126,6 +127,10 @@ pub(crate) async fn check(lab: &mut Lab) -> Result<()> {
             .iter()
             .find(|row| row.key == case.key)
             .context("a row")?;
+        if row.scope == Scope::Service {
+            // Below.
+            continue;
+        }
         let service = services[index % services.len()];
         let name = format!("bad-{}", case.key.trim_end_matches('.').replace('.', "-"));
         let key = match row.scope {
@@ -175,7 +180,34 @@ pub(crate) async fn check(lab: &mut Lab) -> Result<()> {
     let failed: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
     ensure!(failed.is_empty(), "{failed:#?}");
     lab.expect("http://plain.example.com/", "200 app").await?;
+    of_services(lab, &cases).await?;
     not_supported(lab).await
+}
+
+/// Wrong values on Services.
+async fn of_services(lab: &Lab, cases: &[Bad]) -> Result<()> {
+    let rows: Vec<_> = ANNOTATIONS
+        .iter()
+        .filter(|row| row.scope == Scope::Service)
+        .collect();
+    for case in cases
+        .iter()
+        .filter(|case| rows.iter().any(|row| row.key == case.key))
+    {
+        let name = format!("bad-{}", case.key);
+        let key = format!("{PREFIX}{}", case.key);
+        let service = lab.service(&name, &key, &case.value);
+        stack::apply(&lab.stack.kube, &[service]).await?;
+        let field = format!("metadata.annotations[{key}]");
+        let note = told(lab, "Service", &name, "AnnotationInvalid", &field).await?;
+        ensure!(
+            note.contains(&case.says),
+            "{}: the message does not say {:?}: {note}",
+            case.key,
+            case.says
+        );
+    }
+    Ok(())
 }
 
 /// The note of a Warning about a field of an object; waits for it.
@@ -230,11 +262,8 @@ async fn not_supported(lab: &mut Lab) -> Result<()> {
     let annotations: serde_json::Map<_, _> = rows()
         .map(|row| (format!("{PREFIX}{}", row.key), json!("x")))
         .collect();
-    let service = json!({
-        "apiVersion": "v1", "kind": "Service",
-        "metadata": { "name": "labelled", "namespace": lab.stack.name, "annotations": annotations },
-        "spec": { "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] },
-    });
+    let mut service = lab.service("labelled", "", "");
+    service["metadata"]["annotations"] = annotations.into();
     let ingress = lab.object(&IngressSpec::new("labelled").path("/", "labelled"));
     stack::apply(&lab.stack.kube, &[service, ingress]).await?;
     for row in rows() {

@@ -157,6 +157,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(rules());
     cases.extend(per_service());
     cases.extend(server_groups());
+    cases.extend(services());
     cases.extend(instances());
     cases
 }
@@ -644,6 +645,10 @@ fn server_groups() -> Vec<Case> {
             Value::Null,
         ),
     ]
+}
+
+fn services() -> Vec<Case> {
+    vec![Case::of([]).story(&["server-group-id"], stories::followed_group)]
 }
 
 fn instances() -> Vec<Case> {

@@ -192,6 +192,15 @@ impl Lab {
         object
     }
 
+    /// A Service with one port, 80, and an annotation.
+    pub(crate) fn service(&self, name: &str, key: &str, value: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": { "name": name, "namespace": self.stack.name, "annotations": { key: value } },
+            "spec": { "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] },
+        })
+    }
+
     /// Waits until a GET is answered so.
     pub(crate) async fn answers(&self, url: &str, answer: &str) -> Result<()> {
         let last = std::sync::Mutex::new(String::new());
