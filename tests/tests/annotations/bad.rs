@@ -26,24 +26,13 @@ pub(crate) struct Bad {
     answer: Option<&'static str>,
 }
 
-/// Keys for which no wrong value is known: any text may be right, and only the ALB could tell.
-pub(crate) const ANY_TEXT: &[(&str, &str)] = &[
-    (
-        "albconfig.name",
-        "a name nobody has makes an AlbConfig of that name",
-    ),
-    ("backend-scheduler-uch-value", "any query parameter"),
-    ("canary-by-cookie", "any cookie"),
-    ("canary-by-header", "any header"),
-    ("canary-by-header-value", "any value"),
-    ("id", "any id"),
-    ("name", "any name"),
-    ("server-group-resource-group-id", "any id"),
-    ("vswitch-ids", "any ids"),
-];
-
 /// Wrong items of lists and texts that have a form.
 const MISSHAPEN: &[(&str, &str, &str)] = &[
+    ("albconfig.name", "Not A Name", "lower-case letters"),
+    ("backend-scheduler-uch-value", "a b", "name of a query parameter"),
+    ("canary-by-cookie", "a;b", "a cookie name"),
+    ("canary-by-header", "x new", "a header name"),
+    ("canary-by-header-value", "v\u{e4}", "printable ASCII"),
     ("cookie", "$sid", "cookie name"),
     ("cors-allow-headers", "X-One, X Two", "X Two"),
     ("cors-allow-methods", "GET, FETCH", "FETCH"),
@@ -52,8 +41,12 @@ const MISSHAPEN: &[(&str, &str, &str)] = &[
     ("healthcheck-code", "http_9xx", "http_2xx"),
     ("healthcheck-httpcode", "200", "http_2xx"),
     ("healthcheck-path", "ready", "starts with /"),
+    ("id", "lb-1", "starts with alb-"),
+    ("name", "1front", "a letter first"),
     ("rewrite-target", "new", "a path"),
     ("server-group-id", "alb-1", "starts with sgp-"),
+    ("server-group-resource-group-id", "default", "starts with rg-"),
+    ("vswitch-ids", "vsw-sim-a,sw-b", "starts with vsw-"),
 ];
 
 /// All wrong values.
@@ -87,7 +80,9 @@ fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
         _ if key.starts_with("cors-") => &[("enable-cors", "true")],
         "cookie" => &[("sticky-session", "true"), ("sticky-session-type", "Server")],
         "cookie-timeout" | "sticky-session-type" => &[("sticky-session", "true")],
-        "canary-weight" => &[("canary", "true")],
+        "backend-scheduler-uch-value" => &[("backend-scheduler", "uch")],
+        "canary-by-header-value" => &[("canary", "true"), ("canary-by-header", "x-new")],
+        _ if key.starts_with("canary-") => &[("canary", "true")],
         "slow-start-duration" => &[("slow-start-enabled", "true")],
         "connection-drain-timeout" => &[("connection-drain-enabled", "true")],
         "healthcheck-enabled" => &[],
@@ -101,8 +96,9 @@ fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
 fn answer(key: &str) -> Option<&'static str> {
     match key {
         "actions." => Some("503"),
-        // On no listener; a rule for nobody knows which requests; a canary that cannot join.
-        "listen-ports" | "canary-weight" | "conditions." | "rule-direction." => Some("404"),
+        // On no ALB or listener; a rule for nobody knows which requests; a canary that has nothing to join.
+        "albconfig.name" | "listen-ports" | "conditions." | "rule-direction." => Some("404"),
+        _ if key.starts_with("canary-") => Some("404"),
         _ => None,
     }
 }
@@ -144,7 +140,6 @@ pub(crate) async fn check(lab: &mut Lab) -> Result<()> {
         if row.scope == Scope::Instance {
             spec = spec
                 .with("albconfig.name", &format!("$NAME-{name}"))
-                .with("vswitch-ids", "vsw-sim-a,vsw-sim-b")
                 .without_class();
         }
         objects.push(lab.object(&spec));

@@ -668,7 +668,6 @@ fn instances() -> Vec<Case> {
                 .path("/", "app"),
             spec("generated-plain")
                 .with("albconfig.name", "$NAME-generated-plain")
-                .with("vswitch-ids", "vsw-sim-a,vsw-sim-b,vsw-sim-c")
                 .without_class()
                 .path("/", "app"),
         ])
