@@ -4,6 +4,7 @@
 //! turns, and each works in namespaces and with cluster-scoped objects of its own, which it removes at the end.
 
 pub mod course;
+pub mod foreign;
 pub mod prefill;
 pub mod probe;
 pub mod refusals;

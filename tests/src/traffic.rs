@@ -14,8 +14,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// A request and how its connection is made.
 #[derive(Clone, Debug)]
@@ -136,11 +137,7 @@ impl Reply {
     }
 }
 
-/// Sends a request to a listener's socket on a connection of its own.
-///
-/// # Errors
-/// When there is no connection or no answer.
-pub async fn send(address: SocketAddr, ask: &Ask) -> Result<Reply> {
+async fn connect(address: SocketAddr, ask: &Ask) -> Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -150,13 +147,31 @@ pub async fn send(address: SocketAddr, ask: &Ask) -> Result<Reply> {
     }
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
-    if !ask.tls {
-        return over_http1(stream, address, ask).await;
-    }
+    Ok(stream)
+}
+
+/// A TLS connection to a listener's socket, as a request asks for it.
+///
+/// # Errors
+/// When there is none.
+pub async fn connect_tls(address: SocketAddr, ask: &Ask) -> Result<TlsStream<TcpStream>> {
+    let stream = connect(address, ask).await?;
     let name = ask.sni.as_ref().unwrap_or(&ask.host);
     let name = ServerName::try_from(name.clone()).with_context(|| format!("{name}: no server name"))?;
     let connector = TlsConnector::from(Arc::new(client_config(ask)?));
-    let stream = connector.connect(name, stream).await.context("TLS")?;
+    connector.connect(name, stream).await.context("TLS")
+}
+
+/// Sends a request to a listener's socket on a connection of its own.
+///
+/// # Errors
+/// When there is no connection or no answer.
+pub async fn send(address: SocketAddr, ask: &Ask) -> Result<Reply> {
+    if !ask.tls {
+        let stream = connect(address, ask).await?;
+        return over_http1(stream, address, ask).await;
+    }
+    let stream = connect_tls(address, ask).await?;
     let session = stream.get_ref().1;
     let certificate = session
         .peer_certificates()

@@ -1,74 +1,91 @@
 //! Fuzzing of the signer: any text gives a signature, and the canonical form is that of a second implementation.
 //!
-//! Runs for `FUZZ_SECONDS` (5 unless said otherwise) with a random seed, which a failure prints; `FUZZ_SEED=S` starts from
-//! that one.
+//! As a test it runs for `FUZZ_SECONDS` (5 unless said otherwise) with random inputs; a failure prints the input, made as
+//! small as it gets, and `BOLERO_RANDOM_SEED`, which repeats it. Guided by coverage, until it is stopped:
+//! `cargo bolero test -p alb-api --test fuzz any_text_is_signed_as_documented --sanitizer NONE`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use alb_api::sign::{CanonicalRequest, payload_hash, sign_v1, string_to_sign_v1};
+use bolero::generator::{ValueGenerator, produce};
+use bolero::one_value_of;
 
-/// `SplitMix64`.
-struct Random(u64);
+type Pairs = Vec<(String, String)>;
 
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((z ^ (z >> 31)) % bound.max(1) as u64).unwrap()
-    }
+/// What a request is made of.
+#[derive(Clone, Debug)]
+struct Input {
+    method: String,
+    path: String,
+    secret: String,
+    query: Pairs,
+    headers: Pairs,
+    body: String,
+}
 
-    fn text(&mut self) -> String {
-        const WORDS: &[&str] = &[
-            "a",
-            "A",
-            "x-acs-",
-            "%",
-            "+",
-            " ",
-            "=",
-            "&",
-            "\u{e4}",
-            "\n",
-            ",",
-            "~",
-            "*",
-            "\u{1f600}",
-            "[0]",
-            "",
-        ];
-        (0..self.below(6))
-            .map(|_| match self.below(3) {
-                0 => char::from_u32(self.below(0x1_0000) as u32)
-                    .map(String::from)
-                    .unwrap_or_default(),
-                _ => WORDS[self.below(WORDS.len())].to_owned(),
-            })
-            .collect()
-    }
+fn inputs() -> impl ValueGenerator<Output = Input> {
+    (text(), text(), text(), pairs(), headers(), text()).map_gen(
+        |(method, path, secret, query, headers, body)| Input {
+            method,
+            path,
+            secret,
+            query,
+            headers,
+            body,
+        },
+    )
+}
 
-    fn pairs(&mut self) -> Vec<(String, String)> {
-        (0..self.below(6)).map(|_| (self.text(), self.text())).collect()
-    }
+/// Words that matter to the signer, and any characters.
+fn text() -> impl ValueGenerator<Output = String> {
+    const WORDS: &[&str] = &[
+        "a",
+        "A",
+        "x-acs-",
+        "%",
+        "+",
+        " ",
+        "=",
+        "&",
+        "\u{e4}",
+        "\n",
+        ",",
+        "~",
+        "*",
+        "\u{1f600}",
+        "[0]",
+        "",
+    ];
+    let part = (0..3_u8, one_value_of(WORDS), 0..0x1_0000_u32).map_gen(|(kind, word, code)| match kind {
+        0 => char::from_u32(code).map(String::from).unwrap_or_default(),
+        _ => word.to_owned(),
+    });
+    produce::<Vec<String>>()
+        .with()
+        .len(0..6_usize)
+        .values(part)
+        .map_gen(|parts| parts.concat())
+}
 
-    fn headers(&mut self) -> Vec<(String, String)> {
-        const NAMES: &[&str] = &[
-            "host",
-            "Host",
-            "content-type",
-            "x-acs-date",
-            "X-Acs-Action",
-            "user-agent",
-            "authorization",
-        ];
-        let mut headers: Vec<_> = (0..self.below(6))
-            .map(|_| (NAMES[self.below(NAMES.len())].to_owned(), self.text()))
-            .collect();
-        headers.extend(self.pairs());
-        headers
-    }
+fn pairs() -> impl ValueGenerator<Output = Pairs> {
+    produce::<Pairs>().with().len(0..6_usize).values((text(), text()))
+}
+
+/// Headers that are signed and others.
+fn headers() -> impl ValueGenerator<Output = Pairs> {
+    const NAMES: &[&str] = &[
+        "host",
+        "Host",
+        "content-type",
+        "x-acs-date",
+        "X-Acs-Action",
+        "user-agent",
+        "authorization",
+    ];
+    let named = (one_value_of(NAMES), text()).map_gen(|(name, value)| (name.to_owned(), value));
+    let named = produce::<Pairs>().with().len(0..6_usize).values(named);
+    (named, pairs()).map_gen(|(named, more)| [named, more].concat())
 }
 
 /// RFC 3986: everything but letters, digits and `- _ . ~`, byte by byte.
@@ -134,9 +151,16 @@ fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 /// One input: canonical forms agree, do not depend on the order of parameters, and what is signed decides the signature.
-fn run(random: &mut Random) {
-    let (method, path, secret) = (random.text(), random.text(), random.text());
-    let (mut query, mut headers, body) = (random.pairs(), random.headers(), random.text());
+fn check(input: &Input) {
+    let Input {
+        method,
+        path,
+        secret,
+        query,
+        headers,
+        body,
+    } = input;
+    let (mut query, mut headers) = (query.clone(), headers.clone());
     let hash = payload_hash(body.as_bytes());
     assert!(
         hash.len() == 64
@@ -147,53 +171,39 @@ fn run(random: &mut Random) {
     let sign = |query: &[(String, String)], headers: &[(String, String)]| {
         let (query, headers) = (borrowed(query), borrowed(headers));
         let request = CanonicalRequest {
-            method: &method,
-            path: &path,
+            method,
+            path,
             query: &query,
             headers: &headers,
             payload_hash: &hash,
         };
         (
             request.text(),
-            request.signature(&secret),
-            request.authorization("id", &secret),
+            request.signature(secret),
+            request.authorization("id", secret),
         )
     };
     let first = sign(&query, &headers);
-    assert_eq!(first.0, canonical(&method, &path, &query, &headers, &hash));
+    assert_eq!(first.0, canonical(method, path, &query, &headers, &hash));
     assert!(first.2.ends_with(&first.1));
-    let v1 = string_to_sign_v1(&method, &query);
+    let v1 = string_to_sign_v1(method, &query);
     assert_eq!(v1, format!("{method}&%2F&{}", encoded(&query_of(&query))));
-    let signed_v1 = sign_v1(&method, &query, &secret);
+    let signed_v1 = sign_v1(method, &query, secret);
 
     query.reverse();
     headers.reverse();
     assert_eq!(sign(&query, &headers), first, "the order of parameters matters");
-    assert_eq!(sign_v1(&method, &query, &secret), signed_v1);
+    assert_eq!(sign_v1(method, &query, secret), signed_v1);
     query.push(("another".into(), "parameter".into()));
     assert_ne!(sign(&query, &headers).1, first.1, "a parameter is not signed");
-    assert_ne!(sign_v1(&method, &query, &secret), signed_v1);
+    assert_ne!(sign_v1(method, &query, secret), signed_v1);
 }
 
 #[test]
 fn any_text_is_signed_as_documented() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().expect("a number"))
-    };
-    let time = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(5));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let mut seed = number("FUZZ_SEED").unwrap_or(now.as_micros() as u64);
-    let (start, mut runs) = (Instant::now(), 0_u64);
-    while runs == 0 || start.elapsed() < time {
-        let outcome = std::panic::catch_unwind(|| run(&mut Random(seed)));
-        if let Err(panic) = outcome {
-            eprintln!("FUZZ_SEED={seed} fails");
-            std::panic::resume_unwind(panic);
-        }
-        runs += 1;
-        seed = seed.wrapping_add(1);
-    }
-    println!("signer: {runs} inputs in {:?}", start.elapsed());
+    let seconds = std::env::var("FUZZ_SECONDS").map_or(5, |text| text.parse().expect("a number"));
+    bolero::check!()
+        .with_test_time(Duration::from_secs(seconds))
+        .with_generator(inputs())
+        .for_each(check);
 }

@@ -24,6 +24,10 @@ pub(crate) enum JobKey {
     Gateway(Arc<str>),
     /// A server group.
     Pool(PoolKey),
+    /// Our servers in a server group of somebody else, by its id.
+    Followed(Arc<str>),
+    /// The search for our servers in all server groups of somebody else.
+    Marked,
     /// A Kubernetes object.
     Object(ObjectRef),
 }
@@ -33,6 +37,8 @@ impl fmt::Display for JobKey {
         match self {
             Self::Gateway(name) => f.write_str(name),
             Self::Pool(key) => key.fmt(f),
+            Self::Followed(group) => f.write_str(group),
+            Self::Marked => f.write_str("server groups of others"),
             Self::Object(object) => object.fmt(f),
         }
     }
@@ -43,6 +49,8 @@ impl fmt::Display for JobKey {
 pub(crate) enum Job {
     Gateway(GatewayJob),
     Pool { reread: bool },
+    Followed,
+    Marked,
     Object(Box<ObjectJob>),
 }
 

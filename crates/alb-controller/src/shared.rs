@@ -9,7 +9,7 @@ use alb_plan::{Observed, RuleIdentity};
 use dashmap::DashMap;
 
 use crate::cloud::PARALLEL_STEPS;
-use crate::index::PoolKey;
+use crate::index::{FollowedWish, PoolKey};
 
 /// State shared by key; each entry is written by the one task that has the key.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) pools: DashMap<PoolKey, KnownPool>,
     /// What is wanted in each server group.
     pub(crate) wanted_servers: DashMap<PoolKey, Arc<Vec<Server>>>,
+    /// What is wanted in server groups of somebody else, by id.
+    pub(crate) followed: DashMap<Arc<str>, Arc<FollowedWish>>,
     /// What is wanted of each ALB, by AlbConfig.
     pub(crate) wanted: DashMap<Arc<str>, Arc<Gateway>>,
 }

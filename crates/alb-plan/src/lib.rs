@@ -8,7 +8,8 @@
 //! - [`plan()`] compares it with the wanted [`alb_model::Gateway`] and gives a [`Plan`]: typed [`Step`]s in an order in
 //!   which every request is answered as before or as after, whatever step the plan is stopped at.
 //! - [`Step::request`] makes the typed request of a step, [`Observed::apply`] records its success.
-//! - [`plan_delete`] takes a gateway down, [`plan_servers`] changes the servers of one group.
+//! - [`plan_delete`] takes a gateway down, [`plan_servers`] changes the servers of one group,
+//!   [`plan_servers_beside`] those of ours in a group of somebody else ([`ServerMark`]).
 //!
 //! What makes a plan small: rules are matched by content, not by position ([`RuleIdentity`]); their priorities are sparse,
 //! so that a new rule takes a free number; of rules in a new order, as many as possible stay where they are; and a rule
@@ -65,6 +66,7 @@ mod convert;
 mod describe;
 mod identity;
 mod ids;
+mod mark;
 pub mod observe;
 mod observed;
 mod options;
@@ -79,6 +81,7 @@ pub use build::servers_request;
 pub use describe::{actions as describe_actions, conditions as describe_conditions};
 pub use identity::{RULE_NAME_PREFIX, RuleIdentity, is_controller_rule_name};
 pub use ids::{Resolved, Unresolved};
+pub use mark::ServerMark;
 pub use observed::{
     Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,
     ObservedScript, ObservedServerGroup,
@@ -91,7 +94,7 @@ pub use ownership::{
 pub use plan::{Plan, RuleBudget, plan, plan_delete};
 pub use request::{Request, Response, Visitor};
 pub use rules::overlap::succeeds;
-pub use servers::{SERVERS_PER_CALL, ServerStep, plan_servers};
+pub use servers::{SERVERS_PER_CALL, ServerStep, plan_servers, plan_servers_beside};
 pub use step::{
     Completion, ListenerChanges, ListenerKey, LoadBalancerChanges, RuleUpdate, ServerGroupChanges, Step,
     StepId, StepOp, TagTarget,

@@ -1,6 +1,6 @@
 //! The servers of one group: changes of pods, apart from everything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::Server;
 
@@ -134,6 +134,43 @@ pub fn plan_servers(observed: &[Server], desired: &[Server]) -> Vec<ServerStep> 
     steps
 }
 
+/// The calls that make our servers `desired` in a group in which others have theirs. Servers that are not `ours` are neither
+/// removed nor changed, also where one is wanted: then it is there already.
+///
+/// ```
+/// use alb_model::Server;
+/// use alb_plan::{ServerStep, plan_servers_beside};
+///
+/// let server = |ip: &str, description: &str| Server {
+///     id: ip.into(),
+///     ip: ip.into(),
+///     port: 80,
+///     description: description.into(),
+///     ..Server::default()
+/// };
+/// let there = [server("10.0.0.1", "theirs"), server("10.0.0.2", "ours"), server("10.0.0.3", "")];
+/// let wanted = [server("10.0.0.3", "ours")];
+/// let ours = |server: &Server| server.description == "ours";
+/// assert_eq!(
+///     plan_servers_beside(&there, &wanted, ours),
+///     [ServerStep::Remove(vec![server("10.0.0.2", "ours")])],
+/// );
+/// ```
+pub fn plan_servers_beside(
+    observed: &[Server],
+    desired: &[Server],
+    ours: impl Fn(&Server) -> bool,
+) -> Vec<ServerStep> {
+    let (own, others): (Vec<Server>, Vec<Server>) = observed.iter().cloned().partition(ours);
+    let taken: BTreeSet<_> = others.iter().map(Server::identity).collect();
+    let wanted: Vec<Server> = desired
+        .iter()
+        .filter(|server| !taken.contains(&server.identity()))
+        .cloned()
+        .collect();
+    plan_servers(&own, &wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +230,45 @@ mod tests {
         let mut after = range(0, 100, 100);
         after[3].weight = 0;
         assert_eq!(converges(&range(0, 100, 100), &after).len(), 1);
+    }
+
+    /// Whatever is there and wanted, of three servers each: the others' servers stay as they are, and ours become what is
+    /// wanted where nobody else has the place.
+    #[test]
+    fn servers_of_others_stay_as_they_are() {
+        let described = |n: usize, weight, description: &str| Server {
+            description: description.into(),
+            ..server(n, weight)
+        };
+        let ours = |server: &Server| server.description == "ours";
+        for case in 0..4_usize.pow(3) * 2_usize.pow(3) {
+            let (there, wanted) = (case % 64, case / 64);
+            let before: Vec<_> = (0..3)
+                .filter_map(|n| match there / 4_usize.pow(n) % 4 {
+                    0 => None,
+                    1 => Some(described(n as usize, 1, "ours")),
+                    2 => Some(described(n as usize, 0, "ours")),
+                    _ => Some(described(n as usize, 7, "")),
+                })
+                .collect();
+            let desired: Vec<_> = (0..3)
+                .filter(|n| wanted >> n & 1 == 1)
+                .map(|n| described(n, 1, "ours"))
+                .collect();
+            let mut now = before.clone();
+            for step in plan_servers_beside(&before, &desired, ours) {
+                step.apply(&mut now);
+            }
+            let (own, others): (Vec<_>, Vec<_>) = now.into_iter().partition(ours);
+            let foreign: Vec<_> = before.into_iter().filter(|s| !ours(s)).collect();
+            let free = |s: &Server| foreign.iter().all(|f| f.identity() != s.identity());
+            assert_eq!(
+                own,
+                desired.into_iter().filter(free).collect::<Vec<_>>(),
+                "{case}"
+            );
+            assert_eq!(others, foreign, "{case}");
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use alb_model::{Diagnostic, Gateway, ObjectRef, Severity};
 use albconfig_crd::{ANNOTATION_PREFIX, AlbConfig, AlbConfigSpec, ListenerSpec};
 use ingress_translate::{
-    Assembled, Compiled, EndpointSliceView, Settings, Target, assemble, compile, generated_albconfig,
-    servers, target,
+    Assembled, Compiled, EndpointSliceView, FollowedGroup, Settings, Target, assemble, compile,
+    generated_albconfig, servers, target,
 };
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -77,6 +77,12 @@ impl World {
         );
         sections.sort_by(|a, b| a.albconfig.cmp(&b.albconfig));
         build.diagnostics.extend(build.known.notes());
+        // Independent of any Ingress.
+        let followed = objects.services.iter().filter_map(FollowedGroup::of);
+        build.diagnostics.extend(followed.filter_map(|asked| match asked {
+            FollowedGroup::Invalid(wrong) => Some(wrong),
+            FollowedGroup::Keep { .. } => None,
+        }));
         Self {
             sections,
             findings: sorted(objects, build.diagnostics),

@@ -66,6 +66,8 @@ Ingress shop/ | ObjectInvalid | metadata.name
 Ingress shop/class | IngressClassNotFound | spec.ingressClassName
 Ingress shop/classless | IngressClassNotFound | spec.ingressClassName
 Service shop/web | ObjectRepeated | metadata.name
+Service shop/followed | AnnotationInvalid | @server-group-id
+Service shop/followed-twice | ServerGroupUnusable | spec.ports
 File examples/broken/60-syntax.yaml | FileUnreadable | line 5
 File examples/broken/60-syntax.yaml | FileUnreadable | line 12
 File examples/broken/60-syntax.yaml | FileUnreadable | line 14

@@ -130,6 +130,9 @@ codes! {
     RuleInvalid, Error,
         "ALB would refuse the forwarding rule; it is left out, all others are served.",
         "Change what the message names.";
+    ServerGroupUnusable, Error,
+        "The endpoints of a Service with annotation server-group-id cannot be kept in that server group.",
+        "Change what the message names: the Service needs one TCP port; the group must exist in the controller's VPC, be of type Ip, and belong to no controller.";
     ServiceNotFound, Error,
         "The Service of a path does not exist. Requests to the path get 503.",
         "Create the Service in the Ingress's namespace, or correct the name.";

@@ -606,7 +606,7 @@ fn unknown_and_foreign_keys_are_reported_with_a_hint() {
     world.apply(
         "
 kind: Service
-metadata: { namespace: default, name: a, annotations: { alb.ingress.kubernetes.io/server-group-id: sgp-1 } }
+metadata: { namespace: default, name: a, annotations: { alb.ingress.kubernetes.io/backend-label: a=b } }
 spec: { ports: [{ port: 80 }] }",
     );
     world.ingress("web", &[], &["h.com prefix / a"]);
@@ -614,7 +614,7 @@ spec: { ports: [{ port: 80 }] }",
     let codes = translated.codes();
     assert!(
         codes.contains(
-            &"AnnotationNotSupported a metadata.annotations[alb.ingress.kubernetes.io/server-group-id]"
+            &"AnnotationNotSupported a metadata.annotations[alb.ingress.kubernetes.io/backend-label]"
                 .to_owned()
         ),
         "{codes:?}"

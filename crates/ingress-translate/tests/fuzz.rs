@@ -1,70 +1,106 @@
 //! Fuzzing of what people write: annotation JSON and manifests, from text to a gateway.
 //!
-//! Each target runs for `FUZZ_SECONDS` (5 unless said otherwise) with a random seed, which a failure prints;
-//! `FUZZ_SEED=S` starts from that one.
+//! As tests, each target runs for `FUZZ_SECONDS` (5 unless said otherwise) with random inputs; a failure prints the input,
+//! made as small as it gets, and `BOLERO_RANDOM_SEED`, which repeats it. Guided by coverage, until it is stopped:
+//! `cargo bolero test -p ingress-translate --test fuzz manifests_of_any_form_give_a_gateway --sanitizer NONE`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod common;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use alb_model::Severity;
+use bolero::generator::{TypeGenerator, ValueGenerator, produce};
 use common::World;
 use ingress_translate::{ANNOTATIONS, Compaction, assemble, compile, generated_albconfig, target};
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use serde_json::Value;
 
-/// `SplitMix64`.
-struct Random(u64);
+/// How long each target runs.
+fn time() -> Duration {
+    let seconds = std::env::var("FUZZ_SECONDS").map_or(5, |text| text.parse().expect("a number"));
+    Duration::from_secs(seconds)
+}
 
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((z ^ (z >> 31)) % bound.max(1) as u64).unwrap()
+/// Counts inputs that are understood: input that never is tests the parser's first line alone.
+#[derive(Default)]
+struct Understood {
+    inputs: AtomicU64,
+    read: AtomicU64,
+}
+
+impl Understood {
+    fn note(&self, read: bool) {
+        self.inputs.fetch_add(1, Ordering::Relaxed);
+        self.read.fetch_add(u64::from(read), Ordering::Relaxed);
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
+    /// At least a twentieth.
+    fn check(self) {
+        let (inputs, read) = (self.inputs.into_inner(), self.read.into_inner());
+        assert!(read * 20 > inputs, "{read} of {inputs} were read");
     }
 }
 
-/// Runs a target until its time is over; the seed of a failing run is printed.
-fn fuzz(what: &str, mut run: impl FnMut(&mut Random) -> bool) {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().expect("a number"))
-    };
-    let time = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(5));
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let fixed = number("FUZZ_SEED");
-    let mut seed = fixed.unwrap_or(now.as_micros() as u64);
-    let (start, mut runs, mut accepted) = (Instant::now(), 0_u64, 0_u64);
-    while runs == 0 || start.elapsed() < time {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut Random(seed))));
-        match outcome {
-            Ok(was_accepted) => accepted += u64::from(was_accepted),
-            Err(panic) => {
-                eprintln!("FUZZ_SEED={seed} fails in {what}");
-                std::panic::resume_unwind(panic);
+/// A place in a list, whose length is known only when it is looked up.
+#[derive(Clone, Copy, Debug, TypeGenerator)]
+struct Pick(u16);
+
+impl Pick {
+    fn of<T: Copy>(self, from: &[T]) -> T {
+        from[usize::from(self.0) % from.len()]
+    }
+}
+
+/// A change of a text, in a part of at most eleven characters.
+#[derive(Clone, Debug, TypeGenerator)]
+struct Edit {
+    from: u16,
+    #[generator(0..12_usize)]
+    length: usize,
+    change: Change,
+}
+
+#[derive(Clone, Debug, TypeGenerator)]
+enum Change {
+    Drop,
+    Double,
+    Reverse,
+    /// A word of the language instead.
+    Word(Pick),
+    /// One more character.
+    Insert(#[generator(0..0x300_u32)] u32),
+    /// A number of any length instead: so many bits of it.
+    Number(u64, #[generator(0..64_u32)] u32),
+}
+
+fn any_edits() -> impl ValueGenerator<Output = Vec<Edit>> {
+    produce::<Vec<Edit>>().with().len(0..6_usize)
+}
+
+/// A text with changes here and there.
+fn mutated(text: &str, edits: &[Edit], words: &[&str]) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for Edit { from, length, change } in edits {
+        let from = usize::from(*from) % (chars.len() + 1);
+        let to = (from + length).min(chars.len());
+        match change {
+            Change::Drop => drop(chars.drain(from..to)),
+            Change::Double => {
+                let part: Vec<char> = chars[from..to].to_vec();
+                chars.splice(from..from, part);
+            }
+            Change::Reverse => chars[from..to].reverse(),
+            Change::Word(word) => drop(chars.splice(from..to, word.of(words).chars())),
+            Change::Insert(code) => chars.insert(from, char::from_u32(*code).unwrap_or('\u{fffd}')),
+            Change::Number(number, bits) => {
+                drop(chars.splice(from..to, (number >> bits).to_string().chars()));
             }
         }
-        runs += 1;
-        seed = seed.wrapping_add(1);
     }
-    println!(
-        "{what}: {runs} inputs in {:?}, {accepted} of them read",
-        start.elapsed()
-    );
-    // Input that is never understood tests the parser's first line alone.
-    assert!(
-        fixed.is_some() || accepted * 20 > runs,
-        "{what}: {accepted} of {runs} were read"
-    );
+    chars.into_iter().collect()
 }
 
 /// Services and listeners to start from.
@@ -72,36 +108,6 @@ fn base() -> World {
     let mut world = World::new();
     world.certified();
     world
-}
-
-/// Changes a text here and there: drops, doubles or swaps parts, puts in words of the language.
-fn mutated(random: &mut Random, text: &str, words: &[&str]) -> String {
-    let mut chars: Vec<char> = text.chars().collect();
-    for _ in 0..random.below(6) {
-        let from = random.below(chars.len() + 1);
-        let to = (from + random.below(12)).min(chars.len());
-        match random.below(6) {
-            0 => drop(chars.drain(from..to)),
-            1 => {
-                let part: Vec<char> = chars[from..to].to_vec();
-                chars.splice(from..from, part);
-            }
-            2 => {
-                let word = *random.pick(words);
-                chars.splice(from..to, word.chars());
-            }
-            3 => {
-                let c = char::from_u32(random.below(0x300) as u32).unwrap_or('\u{fffd}');
-                chars.insert(from, c);
-            }
-            4 => {
-                let digits = (random.below(usize::MAX) >> random.below(64)).to_string();
-                chars.splice(from..to, digits.chars());
-            }
-            _ => chars[from..to].reverse(),
-        }
-    }
-    chars.into_iter().collect()
 }
 
 const JSON: &[(&str, &str)] = &[
@@ -181,31 +187,70 @@ const JSON_WORDS: &[&str] = &[
 
 #[test]
 fn annotation_json_never_costs_more_than_its_own_ingress() {
-    let base = base();
-    fuzz("annotation JSON", |random| {
-        let (key, text) = *random.pick(JSON);
-        let value = mutated(random, text, JSON_WORDS);
-        let line = *random.pick(&[
-            "h.com prefix /p a",
-            "h.com prefix /p a:use-annotation",
-            "*.h.com impl ~*/(.*) a",
-        ]);
-        let mut world = base.clone();
-        let mut annotations = vec![(key, value.as_str()), ("albconfig.name", "made")];
-        if *random.pick(&[true, false]) {
-            annotations.push(("rule-direction.a", "Response"));
+    const LINES: &[&str] = &[
+        "h.com prefix /p a",
+        "h.com prefix /p a:use-annotation",
+        "*.h.com impl ~*/(.*) a",
+    ];
+    let (base, understood) = (base(), Understood::default());
+    bolero::check!()
+        .with_test_time(time())
+        .with_generator((
+            produce::<Pick>(),
+            any_edits(),
+            produce::<Pick>(),
+            produce::<bool>(),
+        ))
+        .for_each(|(json, edits, line, response)| {
+            let (key, text) = json.of(JSON);
+            let value = mutated(text, edits, JSON_WORDS);
+            let mut world = base.clone();
+            let mut annotations = vec![(key, value.as_str()), ("albconfig.name", "made")];
+            if *response {
+                annotations.push(("rule-direction.a", "Response"));
+            }
+            world.ingress("fuzzed", &annotations, &[line.of(LINES)]).ingress(
+                "good",
+                &[],
+                &["good.com prefix / b"],
+            );
+            check(&world);
+            understood.note(serde_json::from_str::<Value>(&value).is_ok());
+        });
+    understood.check();
+}
+
+/// A key of the table with a value that fits some key, or nearly so.
+#[derive(Clone, Debug, TypeGenerator)]
+struct Annotation {
+    key: Pick,
+    text: Pick,
+    #[generator(0..3_u8)]
+    changed: u8,
+    #[generator(any_edits())]
+    edits: Vec<Edit>,
+}
+
+impl Annotation {
+    fn key(&self) -> String {
+        let key = self.key.of(ANNOTATIONS).key;
+        if key.ends_with('.') {
+            format!("{key}a")
+        } else {
+            key.to_owned()
         }
-        world
-            .ingress("fuzzed", &annotations, &[line])
-            .ingress("good", &[], &["good.com prefix / b"]);
-        check(&world);
-        serde_json::from_str::<Value>(&value).is_ok()
-    });
+    }
+
+    /// One of three is changed.
+    fn value(&self, texts: &[&str]) -> String {
+        let edits = if self.changed == 0 { &*self.edits } else { &[] };
+        mutated(self.text.of(texts), edits, JSON_WORDS)
+    }
 }
 
 #[test]
 fn any_annotation_may_hold_any_text() {
-    let texts = [
+    const TEXTS: &[&str] = &[
         "true",
         "10",
         "http_2xx,http_3xx",
@@ -218,41 +263,27 @@ fn any_annotation_may_hold_any_text() {
         "Server",
     ];
     let base = base();
-    fuzz("annotation values", |random| {
-        let mut world = base.clone();
-        let mut annotations = Vec::new();
-        for _ in 0..=random.below(8) {
-            let spec = random.pick(ANNOTATIONS);
-            let key = if spec.key.ends_with('.') {
-                format!("{}a", spec.key)
-            } else {
-                spec.key.to_owned()
-            };
-            let text = *random.pick(&texts);
-            annotations.push((
-                key,
-                if random.below(3) == 0 {
-                    mutated(random, text, JSON_WORDS)
-                } else {
-                    text.to_owned()
-                },
-            ));
-        }
-        annotations.push(("canary".to_owned(), random.pick(&["true", "false"]).to_string()));
-        let annotations: Vec<(&str, &str)> = annotations
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()))
-            .collect();
-        world
-            .ingress("good", &[], &["good.com prefix / b", "h.com prefix /p c"])
-            .ingress(
-                "fuzzed",
-                &annotations,
-                &["h.com prefix /p a", "h.com exact /q(.*) a"],
-            );
-        check(&world);
-        true
-    });
+    let annotations = produce::<Vec<Annotation>>().with().len(1..9_usize);
+    bolero::check!()
+        .with_test_time(time())
+        .with_generator((annotations, produce::<bool>()))
+        .for_each(|(annotations, canary)| {
+            let mut world = base.clone();
+            let mut annotations: Vec<_> = annotations.iter().map(|a| (a.key(), a.value(TEXTS))).collect();
+            annotations.push(("canary".to_owned(), canary.to_string()));
+            let annotations: Vec<(&str, &str)> = annotations
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()))
+                .collect();
+            world
+                .ingress("good", &[], &["good.com prefix / b", "h.com prefix /p c"])
+                .ingress(
+                    "fuzzed",
+                    &annotations,
+                    &["h.com prefix /p a", "h.com exact /q(.*) a"],
+                );
+            check(&world);
+        });
 }
 
 const MANIFEST: &str = "kind: Ingress
@@ -336,35 +367,40 @@ const YAML_WORDS: &[&str] = &[
 
 #[test]
 fn manifests_of_any_form_give_a_gateway() {
-    let base = base();
-    fuzz("manifests", |random| {
-        let text = mutated(random, MANIFEST, YAML_WORDS);
-        let mut world = base.clone();
-        let mut read = 0;
-        for document in text.split("\n---") {
-            let kind = document.lines().find_map(|line| line.strip_prefix("kind: "));
-            match kind.map(str::trim) {
-                Some("Service") => {
-                    read += take(document, |object: Service| world.lookups.add_service(object));
-                }
-                Some("Secret") => read += take(document, |object: Secret| world.lookups.add_secret(&object)),
-                Some("IngressClass") => {
-                    read += take(document, |object: IngressClass| {
-                        world.lookups.add_ingress_class(object);
-                    });
-                }
-                Some("AlbConfig") => read += take(document, |object| world.albconfig = object),
-                _ => read += take(document, |object: Ingress| world.ingresses.push(object)),
+    let (base, understood) = (base(), Understood::default());
+    bolero::check!()
+        .with_test_time(time())
+        .with_generator((any_edits(), produce::<bool>()))
+        .for_each(|(edits, compact)| {
+            let text = mutated(MANIFEST, edits, YAML_WORDS);
+            let mut world = base.clone();
+            let read: usize = text
+                .split("\n---")
+                .map(|document| add(&mut world, document))
+                .sum();
+            if *compact {
+                world.settings.compaction = Compaction::Always;
             }
-        }
-        if *random.pick(&[true, false]) {
-            world.settings.compaction = Compaction::Always;
-        }
-        let (first, second) = (assembled(&world), assembled(&world));
-        assert_eq!(first, second, "the same input, another gateway");
-        assert_eq!(errors(&first.gateway), Vec::<String>::new(), "{text}");
-        read >= 4
-    });
+            let (first, second) = (assembled(&world), assembled(&world));
+            assert_eq!(first, second, "the same input, another gateway");
+            assert_eq!(errors(&first.gateway), Vec::<String>::new(), "{text}");
+            understood.note(read >= 4);
+        });
+    understood.check();
+}
+
+/// Adds the object of a document; how many were read.
+fn add(world: &mut World, document: &str) -> usize {
+    let kind = document.lines().find_map(|line| line.strip_prefix("kind: "));
+    match kind.map(str::trim) {
+        Some("Service") => take(document, |object: Service| world.lookups.add_service(object)),
+        Some("Secret") => take(document, |object: Secret| world.lookups.add_secret(&object)),
+        Some("IngressClass") => take(document, |object: IngressClass| {
+            world.lookups.add_ingress_class(object);
+        }),
+        Some("AlbConfig") => take(document, |object| world.albconfig = object),
+        _ => take(document, |object: Ingress| world.ingresses.push(object)),
+    }
 }
 
 fn take<T: serde::de::DeserializeOwned>(document: &str, keep: impl FnOnce(T)) -> usize {

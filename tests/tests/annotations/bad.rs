@@ -26,24 +26,13 @@ pub(crate) struct Bad {
     answer: Option<&'static str>,
 }
 
-/// Keys for which no wrong value is known: any text may be right, and only the ALB could tell.
-pub(crate) const ANY_TEXT: &[(&str, &str)] = &[
-    (
-        "albconfig.name",
-        "a name nobody has makes an AlbConfig of that name",
-    ),
-    ("backend-scheduler-uch-value", "any query parameter"),
-    ("canary-by-cookie", "any cookie"),
-    ("canary-by-header", "any header"),
-    ("canary-by-header-value", "any value"),
-    ("id", "any id"),
-    ("name", "any name"),
-    ("server-group-resource-group-id", "any id"),
-    ("vswitch-ids", "any ids"),
-];
-
 /// Wrong items of lists and texts that have a form.
 const MISSHAPEN: &[(&str, &str, &str)] = &[
+    ("albconfig.name", "Not A Name", "lower-case letters"),
+    ("backend-scheduler-uch-value", "a b", "name of a query parameter"),
+    ("canary-by-cookie", "a;b", "a cookie name"),
+    ("canary-by-header", "x new", "a header name"),
+    ("canary-by-header-value", "v\u{e4}", "printable ASCII"),
     ("cookie", "$sid", "cookie name"),
     ("cors-allow-headers", "X-One, X Two", "X Two"),
     ("cors-allow-methods", "GET, FETCH", "FETCH"),
@@ -52,7 +41,12 @@ const MISSHAPEN: &[(&str, &str, &str)] = &[
     ("healthcheck-code", "http_9xx", "http_2xx"),
     ("healthcheck-httpcode", "200", "http_2xx"),
     ("healthcheck-path", "ready", "starts with /"),
+    ("id", "lb-1", "starts with alb-"),
+    ("name", "1front", "a letter first"),
     ("rewrite-target", "new", "a path"),
+    ("server-group-id", "alb-1", "starts with sgp-"),
+    ("server-group-resource-group-id", "default", "starts with rg-"),
+    ("vswitch-ids", "vsw-sim-a,sw-b", "starts with vsw-"),
 ];
 
 /// All wrong values.
@@ -86,7 +80,9 @@ fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
         _ if key.starts_with("cors-") => &[("enable-cors", "true")],
         "cookie" => &[("sticky-session", "true"), ("sticky-session-type", "Server")],
         "cookie-timeout" | "sticky-session-type" => &[("sticky-session", "true")],
-        "canary-weight" => &[("canary", "true")],
+        "backend-scheduler-uch-value" => &[("backend-scheduler", "uch")],
+        "canary-by-header-value" => &[("canary", "true"), ("canary-by-header", "x-new")],
+        _ if key.starts_with("canary-") => &[("canary", "true")],
         "slow-start-duration" => &[("slow-start-enabled", "true")],
         "connection-drain-timeout" => &[("connection-drain-enabled", "true")],
         "healthcheck-enabled" => &[],
@@ -100,8 +96,9 @@ fn beside(key: &str) -> &'static [(&'static str, &'static str)] {
 fn answer(key: &str) -> Option<&'static str> {
     match key {
         "actions." => Some("503"),
-        // On no listener; a rule for nobody knows which requests; a canary that cannot join.
-        "listen-ports" | "canary-weight" | "conditions." | "rule-direction." => Some("404"),
+        // On no ALB or listener; a rule for nobody knows which requests; a canary that has nothing to join.
+        "albconfig.name" | "listen-ports" | "conditions." | "rule-direction." => Some("404"),
+        _ if key.starts_with("canary-") => Some("404"),
         _ => None,
     }
 }
@@ -126,6 +123,10 @@ pub(crate) async fn check(lab: &mut Lab) -> Result<()> {
             .iter()
             .find(|row| row.key == case.key)
             .context("a row")?;
+        if row.scope == Scope::Service {
+            // Below.
+            continue;
+        }
         let service = services[index % services.len()];
         let name = format!("bad-{}", case.key.trim_end_matches('.').replace('.', "-"));
         let key = match row.scope {
@@ -139,7 +140,6 @@ pub(crate) async fn check(lab: &mut Lab) -> Result<()> {
         if row.scope == Scope::Instance {
             spec = spec
                 .with("albconfig.name", &format!("$NAME-{name}"))
-                .with("vswitch-ids", "vsw-sim-a,vsw-sim-b")
                 .without_class();
         }
         objects.push(lab.object(&spec));
@@ -175,7 +175,34 @@ pub(crate) async fn check(lab: &mut Lab) -> Result<()> {
     let failed: Vec<_> = join_all(checks).await.into_iter().flatten().collect();
     ensure!(failed.is_empty(), "{failed:#?}");
     lab.expect("http://plain.example.com/", "200 app").await?;
+    of_services(lab, &cases).await?;
     not_supported(lab).await
+}
+
+/// Wrong values on Services.
+async fn of_services(lab: &Lab, cases: &[Bad]) -> Result<()> {
+    let rows: Vec<_> = ANNOTATIONS
+        .iter()
+        .filter(|row| row.scope == Scope::Service)
+        .collect();
+    for case in cases
+        .iter()
+        .filter(|case| rows.iter().any(|row| row.key == case.key))
+    {
+        let name = format!("bad-{}", case.key);
+        let key = format!("{PREFIX}{}", case.key);
+        let service = lab.service(&name, &key, &case.value);
+        stack::apply(&lab.stack.kube, &[service]).await?;
+        let field = format!("metadata.annotations[{key}]");
+        let note = told(lab, "Service", &name, "AnnotationInvalid", &field).await?;
+        ensure!(
+            note.contains(&case.says),
+            "{}: the message does not say {:?}: {note}",
+            case.key,
+            case.says
+        );
+    }
+    Ok(())
 }
 
 /// The note of a Warning about a field of an object; waits for it.
@@ -230,11 +257,8 @@ async fn not_supported(lab: &mut Lab) -> Result<()> {
     let annotations: serde_json::Map<_, _> = rows()
         .map(|row| (format!("{PREFIX}{}", row.key), json!("x")))
         .collect();
-    let service = json!({
-        "apiVersion": "v1", "kind": "Service",
-        "metadata": { "name": "labelled", "namespace": lab.stack.name, "annotations": annotations },
-        "spec": { "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] },
-    });
+    let mut service = lab.service("labelled", "", "");
+    service["metadata"]["annotations"] = annotations.into();
     let ingress = lab.object(&IngressSpec::new("labelled").path("/", "labelled"));
     stack::apply(&lab.stack.kube, &[service, ingress]).await?;
     for row in rows() {

@@ -157,6 +157,7 @@ pub(crate) fn all() -> Vec<Case> {
     cases.extend(rules());
     cases.extend(per_service());
     cases.extend(server_groups());
+    cases.extend(services());
     cases.extend(instances());
     cases
 }
@@ -646,6 +647,10 @@ fn server_groups() -> Vec<Case> {
     ]
 }
 
+fn services() -> Vec<Case> {
+    vec![Case::of([]).story(&["server-group-id"], stories::followed_group)]
+}
+
 fn instances() -> Vec<Case> {
     vec![
         Case::of([
@@ -663,7 +668,6 @@ fn instances() -> Vec<Case> {
                 .path("/", "app"),
             spec("generated-plain")
                 .with("albconfig.name", "$NAME-generated-plain")
-                .with("vswitch-ids", "vsw-sim-a,vsw-sim-b,vsw-sim-c")
                 .without_class()
                 .path("/", "app"),
         ])

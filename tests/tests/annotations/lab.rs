@@ -23,8 +23,8 @@ pub(crate) const PREFIX: &str = "alb.ingress.kubernetes.io/";
 /// Host of the Ingress without annotations.
 pub(crate) const PLAIN: &str = "plain.example.com";
 
-/// A vSwitch besides the simulator's two.
-pub(crate) const THIRD_VSWITCH: &str = "vsw-sim-c";
+/// vSwitches besides the simulator's two: both in one more zone.
+pub(crate) const THIRD_ZONE: [&str; 2] = ["vsw-sim-c", "vsw-sim-d"];
 
 /// Stand for the ids of load balancers with a listener on port 80 that somebody else made.
 pub(crate) const REUSED: &str = "$REUSED";
@@ -47,9 +47,8 @@ impl Lab {
     /// | `secure` | one, HTTPS only |
     pub(crate) async fn new() -> Result<Self> {
         let mut config = alb_sim::Config::default();
-        config
-            .vswitches
-            .push(VSwitch::new(THIRD_VSWITCH, "cn-hangzhou-j", "vpc-sim"));
+        let third = THIRD_ZONE.map(|id| VSwitch::new(id, "cn-hangzhou-j", "vpc-sim"));
+        config.vswitches.extend(third);
         let mut stack = Stack::without_controller(config).await?;
         stack.apply_gateway().await?;
         stack.start_controller().await?;
@@ -190,6 +189,15 @@ impl Lab {
             object["spec"]["tls"] = json!([{ "hosts": [spec.host], "secretName": "tls" }]);
         }
         object
+    }
+
+    /// A Service with one port, 80, and an annotation.
+    pub(crate) fn service(&self, name: &str, key: &str, value: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": { "name": name, "namespace": self.stack.name, "annotations": { key: value } },
+            "spec": { "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] },
+        })
     }
 
     /// Waits until a GET is answered so.

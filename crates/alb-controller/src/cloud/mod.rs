@@ -1,7 +1,8 @@
 //! Reading and changing the cloud: what `alb-plan` leaves to whoever may wait.
 //!
 //! [`observe()`] reads what an ALB has, [`execute`] makes the calls of a plan and keeps the observed state up to date,
-//! [`observe_servers`] and [`execute_servers`] do both for the servers of one group.
+//! [`observe_servers`] and [`execute_servers`] do both for the servers of one group. [`check_followed_group`] and
+//! [`marked_servers`] are for server groups of somebody else in which servers are kept.
 //!
 //! What every call gets: the same `ClientToken` on every repetition, so that a lost answer makes nothing twice; a
 //! bounded number of repetitions with growing pauses while a resource is busy or an answer was lost; and the wait for
@@ -13,6 +14,7 @@ mod call;
 mod certificate;
 mod error;
 mod execute;
+mod followed;
 mod kept;
 mod names;
 mod queue;
@@ -23,6 +25,7 @@ mod zones;
 pub use certificate::{CertificateSource, Pem, SourceError};
 pub use error::{ExecError, Refusal, Unfinished};
 pub use execute::{Execution, PARALLEL_STEPS, Pace, Progress, execute, execute_with};
+pub use followed::{check_followed_group, marked_servers};
 pub(crate) use names::uses;
 pub use servers::{execute_servers, observe_servers};
 

@@ -1,5 +1,6 @@
 //! The controller's own task: feed in, wishes out, outcomes back to Kubernetes.
 
+mod followed;
 mod outcome;
 mod resync;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_model::{Diagnostic, ObjectRef, Severity};
+use alb_plan::ServerMark;
 use albconfig_crd::AlbConfig;
 use concurrency_scheduler::{ClassConfig, Mode, Priority, Scheduler, SchedulerHandle, Submission};
 use ingress_translate::{AccountCertificates, Settings};
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use self::followed::Following;
 use self::resync::Resyncs;
 use crate::account;
 use crate::feed::{self, Change};
@@ -91,6 +94,8 @@ impl Controller {
             shared: self.shared.clone(),
             reports,
             cluster_id: self.options.cluster_id.clone(),
+            vpc_id: self.options.vpc_id.clone(),
+            mark: ServerMark::new(&self.options.cluster_id),
             process: rand::random(),
             poll_interval: Duration::from_millis(self.options.poll_interval_ms),
             rule_quota: self.options.rule_quota.map(usize::from),
@@ -127,6 +132,7 @@ impl Controller {
             writer,
             shared: self.shared,
             resyncs: Resyncs::default(),
+            followed: Following::default(),
             need,
             options: self.options,
             scheduler: scheduler.clone(),
@@ -154,6 +160,7 @@ struct Run {
     writer: Writer,
     shared: Arc<Shared>,
     resyncs: Resyncs,
+    followed: Following,
     /// Says how urgently the account's certificates are needed.
     need: watch::Sender<account::Need>,
     options: Options,
@@ -191,6 +198,12 @@ impl Run {
                         std::mem::replace(need, now) != now
                     });
                     self.act(settled).await;
+                    self.find_marked();
+                }
+                () = at(self.followed.resyncs.next()) => {
+                    for group in self.followed.resyncs.due(Instant::now()) {
+                        self.follow(&group, Priority::Resync);
+                    }
                 }
                 () = at(self.resyncs.next()) => {
                     for albconfig in self.resyncs.due(Instant::now()) {
@@ -221,6 +234,12 @@ impl Run {
         }
         for change in settled.gateways {
             self.act_on_gateway(change);
+        }
+        for (object, findings) in settled.follower_findings {
+            self.tell_follower(&object, findings.into_iter().collect());
+        }
+        for group in &settled.followed {
+            self.follow(group, Priority::User);
         }
         for key in &settled.left {
             self.clear_address(key);

@@ -21,7 +21,7 @@ use crate::report::{Conditions, ObjectJob, albconfig_status};
 use crate::work::{Failed, QUOTA_EXCEEDED, Report};
 
 /// From which attempt on a failure that may pass is told.
-const LASTING: u32 = 3;
+pub(super) const LASTING: u32 = 3;
 /// Seconds until a change that a quota stopped is tried again, at most.
 const QUOTA_INTERVAL_S: u64 = 60;
 
@@ -39,6 +39,8 @@ impl Run {
             }
             Report::Failed { albconfig, failed } => self.failed(&albconfig, &failed),
             Report::PoolFailed { key, failed } => self.pool_failed(&key, &failed),
+            Report::Followed { group, wish, failed } => self.followed(&group, &wish, failed.as_ref()),
+            Report::Marked { group, services } => self.marked(&group, &services),
             Report::Gone { albconfig } => {
                 self.resyncs.cancel(&albconfig);
                 info!(%albconfig, "deleted or released, and let go");

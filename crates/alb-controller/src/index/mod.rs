@@ -3,6 +3,7 @@
 //! Synchronous and without I/O: watch events go in through [`Index::apply`], and [`Index::settle`] says what is wanted
 //! now of which gateway and which server pool. One task owns it, so there is no lock.
 
+mod followed;
 mod objects;
 mod settle;
 mod store;
@@ -16,11 +17,12 @@ use albconfig_crd::{AlbConfig, Reading};
 use ingress_translate::{AccountCertificates, Compiled, Settings, parse_tls_secret};
 use k8s_openapi::api::networking::v1::Ingress;
 
+use self::followed::Followed;
 use self::objects::{Objects, Slice};
 pub(crate) use self::settle::by_object;
 use self::store::Changed;
 pub(crate) use self::store::Key;
-pub(crate) use self::wanted::{Claim, GatewayChange, Pool, PoolKey, Settled, WantedGateway};
+pub(crate) use self::wanted::{Claim, FollowedWish, GatewayChange, Pool, PoolKey, Settled, WantedGateway};
 use crate::account::Need;
 use crate::feed::Change;
 
@@ -40,6 +42,7 @@ pub(crate) struct Index {
     pools: BTreeMap<PoolKey, Pool>,
     /// Pools fed by a Service.
     pools_of: HashMap<Key, BTreeSet<PoolKey>>,
+    followed: Followed,
     dirty: Dirty,
 }
 
@@ -84,6 +87,7 @@ impl Index {
             assembled: BTreeMap::new(),
             pools: BTreeMap::new(),
             pools_of: HashMap::new(),
+            followed: Followed::default(),
             dirty: Dirty::default(),
         }
     }
@@ -178,6 +182,21 @@ impl Index {
     /// The wanted servers of a pool.
     pub(crate) fn pool(&self, key: &PoolKey) -> Option<&Pool> {
         self.pools.get(key)
+    }
+
+    /// What is wanted in a server group of somebody else.
+    pub(crate) fn followed(&self, group: &str) -> FollowedWish {
+        self.followed.wish(group)
+    }
+
+    /// Takes in whose servers a server group of somebody else has; whether some are left behind.
+    pub(crate) fn found_followers(&mut self, group: &Arc<str>, services: &BTreeSet<Key>) -> bool {
+        self.followed.found(group, services)
+    }
+
+    /// Forgets a server group of somebody else in which nothing of ours is left; whether nothing is to be there, either.
+    pub(crate) fn forget_followed(&mut self, group: &str) -> bool {
+        self.followed.forget(group)
     }
 
     /// An Ingress as the API server has it.

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alb_model::{Diagnostic, ObjectRef, Severity};
-use ingress_translate::{self as translate, Target};
+use ingress_translate::{self as translate, FollowedGroup, Target};
 use k8s_openapi::api::networking::v1::Ingress;
 
+use super::followed::Asked;
 use super::{Claim, Entry, GatewayChange, Index, Key, Pool, PoolKey, Read, Settled, WantedGateway};
 
 impl Index {
@@ -22,6 +23,7 @@ impl Index {
         }
         for service in std::mem::take(&mut self.dirty.services) {
             self.refill(&service, &mut settled);
+            self.follow(&service, &mut settled);
         }
         settled
     }
@@ -249,6 +251,34 @@ impl Index {
                 settled.pools.push(key.clone());
             }
         }
+    }
+
+    /// The group of somebody else in which a Service is to be, if it asks for one.
+    fn follow(&mut self, service: &Key, settled: &mut Settled) {
+        let object = self.objects.services.get(service);
+        let now = object.and_then(|object| Some((object, FollowedGroup::of(object)?)));
+        let now = now.map(|(object, asked)| match asked {
+            FollowedGroup::Keep { group, port } => Asked::Keep {
+                group: group.into(),
+                servers: translate::servers(object, &port, self.objects.slices_of(service)),
+            },
+            FollowedGroup::Invalid(wrong) => Asked::Invalid(wrong),
+        });
+        let before = self.followed.asked(service);
+        if before == now.as_ref() {
+            return;
+        }
+        let findings = match (before, &now) {
+            (_, Some(Asked::Invalid(wrong))) => Some(vec![wrong.clone()]),
+            // Trouble with the group itself is told by what changes it.
+            (Some(Asked::Keep { .. }), Some(Asked::Keep { .. })) | (None, _) => None,
+            _ => Some(Vec::new()),
+        };
+        if let Some(findings) = findings {
+            let object = self::object("Service", service);
+            settled.follower_findings.insert(object, findings);
+        }
+        settled.followed.extend(self.followed.ask(service, now));
     }
 }
 

@@ -72,6 +72,15 @@ pub(crate) struct Pool {
     pub(crate) servers: Arc<Vec<Server>>,
 }
 
+/// What is wanted of our servers in a server group of somebody else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FollowedWish {
+    /// Services that are to be in it, with their servers.
+    pub(crate) servers: Vec<(Key, Vec<Server>)>,
+    /// Services whose servers stay as they are.
+    pub(crate) held: BTreeSet<Key>,
+}
+
 /// An Ingress that asks for an AlbConfig which does not exist.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
@@ -94,6 +103,10 @@ pub(crate) struct Settled {
     pub(crate) claims: Vec<Claim>,
     /// Findings of Ingresses that belong to no gateway, by object; an empty list clears what was told before.
     pub(crate) findings: BTreeMap<ObjectRef, Vec<Diagnostic>>,
+    /// Server groups of somebody else in which something else is wanted.
+    pub(crate) followed: BTreeSet<Arc<str>>,
+    /// Findings of Services about their place in such a group; an empty list clears what was told before.
+    pub(crate) follower_findings: BTreeMap<ObjectRef, Vec<Diagnostic>>,
     /// Ingresses that left their gateway: their status is cleared if it still names it.
     pub(crate) left: Vec<Key>,
 }

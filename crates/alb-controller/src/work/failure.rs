@@ -6,11 +6,15 @@ use std::time::Duration;
 use alb_api::ErrorClass;
 use alb_model::ObjectRef;
 use concurrency_scheduler::Outcome;
+use ingress_translate::Code;
 
 use crate::cloud::{ExecError, Unfinished};
 
 /// Reason of Events about a quota that is used up.
 pub(crate) const QUOTA_EXCEEDED: &str = "QuotaExceeded";
+
+/// Reason of Events about a server group of somebody else in which no servers can be kept.
+pub(crate) const GROUP_UNUSABLE: &str = Code::ServerGroupUnusable.as_str();
 
 /// Why an attempt failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +33,9 @@ pub(crate) enum Failure {
     /// The world moved on; a newer job is on its way or not needed.
     #[error("{0}")]
     Superseded(String),
+    /// A server group of somebody else does not take servers of ours.
+    #[error("{0}")]
+    Unusable(String),
     /// A mistake in this program.
     #[error("internal error: {0}; please report it")]
     Bug(String),
@@ -78,6 +85,7 @@ impl Failure {
             },
             Self::Kube(_) => "KubernetesCallFailed",
             Self::Superseded(_) => "Superseded",
+            Self::Unusable(_) => GROUP_UNUSABLE,
             Self::Bug(_) => "InternalError",
         }
     }
@@ -90,7 +98,7 @@ impl Failure {
             }
             Self::Kube(error) => !matches!(kube_outcome(error, String::new()), Outcome::Permanent { .. }),
             Self::Superseded(_) => true,
-            Self::Bug(_) => false,
+            Self::Unusable(_) | Self::Bug(_) => false,
         }
     }
 
@@ -113,8 +121,7 @@ impl Failure {
                 _ => Outcome::retry(reason),
             },
             Self::Kube(error) => kube_outcome(&error, reason),
-            Self::Superseded(_) => Outcome::permanent(reason),
-            Self::Bug(_) => Outcome::permanent(reason),
+            Self::Superseded(_) | Self::Unusable(_) | Self::Bug(_) => Outcome::permanent(reason),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The changes themselves: what one attempt of a job does.
 
 mod failure;
+mod followed;
 mod gateway;
 mod pool;
 
@@ -9,17 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_model::{Diagnostic, ObjectRef, Server};
+use alb_plan::ServerMark;
 use albconfig_crd::LoadBalancerStatus;
 use concurrency_scheduler::{Attempt, Handler, Outcome};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use crate::index::{PoolKey, WantedGateway};
+use crate::index::{FollowedWish, Key, PoolKey, WantedGateway};
 use crate::jobs::{Job, JobKey};
 use crate::report::Writer;
 use crate::shared::Shared;
 use failure::Failure;
-pub(crate) use failure::QUOTA_EXCEEDED;
+pub(crate) use failure::{GROUP_UNUSABLE, QUOTA_EXCEEDED};
 
 /// What a change tells the index's task.
 #[derive(Debug)]
@@ -39,6 +41,19 @@ pub(crate) enum Report {
     PoolFailed { key: PoolKey, failed: Failed },
     /// The ALB is deleted or released.
     Gone { albconfig: Arc<str> },
+    /// An attempt to keep servers in a group of somebody else came to its end.
+    Followed {
+        group: Arc<str>,
+        /// What was wanted.
+        wish: Arc<FollowedWish>,
+        failed: Option<Failed>,
+    },
+    /// A server group of somebody else has servers that carry this cluster's mark.
+    Marked {
+        group: Arc<str>,
+        /// Services that the marks name.
+        services: BTreeSet<Key>,
+    },
     /// A server group is not where it was: the ALB must be read again.
     PoolLost { key: PoolKey },
 }
@@ -78,6 +93,9 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) reports: mpsc::UnboundedSender<Report>,
     pub(crate) cluster_id: String,
+    pub(crate) vpc_id: String,
+    /// Marks this cluster's servers in server groups of others.
+    pub(crate) mark: ServerMark,
     /// Tells this process from others before and after it.
     pub(crate) process: u64,
     pub(crate) poll_interval: Duration,
@@ -99,6 +117,11 @@ impl Handler for Worker {
                 self.change_pool(key, *reread, attempt.number, &attempt.cancelled)
                     .await
             }
+            (JobKey::Followed(group), Job::Followed) => {
+                self.change_followed(group, attempt.number, &attempt.cancelled)
+                    .await
+            }
+            (JobKey::Marked, Job::Marked) => self.find_marked().await,
             (JobKey::Object(_), Job::Object(job)) => self.writer.write(job).await.map_err(Failure::from),
             (key, job) => Err(Failure::bug(format!("{key} was given {job:?}"))),
         };

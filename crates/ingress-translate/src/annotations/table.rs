@@ -134,7 +134,7 @@ pub const ANNOTATIONS: &[AnnotationSpec] = &[
     row("remove-unscheduled-backend", Service, OneOf(&["on", "off"]), "none", "No effect in the managed controller either").not_supported("it has no effect with ALB; remove it"),
     row("rewrite-target", Ingress, Text(RewritePath), "none", "Path that servers see"),
     row("rule-direction.", PerService, OneOf(&["Request", "Response"]), "Request", "Whether the rules of that Service look at the request or at the response"),
-    row("server-group-id", Service, Text(Id("sgp-")), "none", "Existing server group to keep the Service's endpoints in").not_supported("endpoints are kept in the controller's own server groups only"),
+    row("server-group-id", Service, Text(Id("sgp-")), "none", "Server group of type Ip, made by somebody else, in which the endpoints of the Service are kept as servers, with or without an Ingress; the Service has one port. Other servers of the group and the group itself are not touched"),
     row("server-group-resource-group-id", ServerGroup, Text(Id("rg-")), "the account's default", "Resource group of server groups"),
     row("server-group-type", ServerGroup, OneOf(&["Ip", "Instance"]), "Ip", "Kind of servers; only Ip is supported"),
     row("slow-start-duration", ServerGroup, Int(30, 900), "30", "Seconds in which a new server's share grows"),
