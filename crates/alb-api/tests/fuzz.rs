@@ -1,8 +1,8 @@
 //! Fuzzing of the signer: any text gives a signature, and the canonical form is that of a second implementation.
 //!
 //! As a test it runs for `FUZZ_SECONDS` (5 unless said otherwise) with random inputs; a failure prints the input, made as
-//! small as it gets, and `BOLERO_RANDOM_SEED`, which repeats it. Guided by coverage, until it is stopped:
-//! `cargo bolero test -p alb-api --test fuzz any_text_is_signed_as_documented --sanitizer NONE`.
+//! small as it gets, and `BOLERO_RANDOM_SEED`, which repeats it. Optimized, until it is stopped:
+//! `cargo bolero test -p alb-api any_text_is_signed_as_documented --engine random --sanitizer NONE`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::time::Duration;

@@ -72,7 +72,7 @@ impl Known {
         // Several AlbConfigs: nobody can tell which one a class names.
         let albconfig = match objects.albconfigs.as_slice() {
             [] => Some(settings.default_albconfig.clone()),
-            [only] => only.metadata.name.clone(),
+            [only] => only.albconfig.metadata.name.clone(),
             _ => None,
         };
         let assumes_class = missing.is_assumed(!objects.classes.is_empty());
@@ -83,7 +83,7 @@ impl Known {
                 .then(|| ports(&objects.ingresses)),
             hosts: missing
                 .is_assumed(!objects.secrets.is_empty())
-                .then(|| hosts(&objects.ingresses)),
+                .then(|| hosts(objects)),
             class: albconfig
                 .filter(|_| assumes_class)
                 .map(|name| class(&name, settings)),
@@ -302,10 +302,28 @@ fn backends(ingress: &Ingress) -> impl Iterator<Item = &IngressBackend> {
     spec.filter_map(|spec| spec.default_backend.as_ref()).chain(paths)
 }
 
-/// Hosts for which Ingresses list a Secret; an entry without hosts means all of the Ingress.
-fn hosts(ingresses: &[Ingress]) -> BTreeMap<(String, String), BTreeSet<String>> {
+/// Hosts for which Ingresses list a Secret; an entry without hosts means all of the Ingress. Those that AlbConfigs name as
+/// default are for all hosts.
+fn hosts(objects: &Objects) -> BTreeMap<(String, String), BTreeSet<String>> {
     let mut all: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for ingress in ingresses {
+    let listeners = objects
+        .albconfigs
+        .iter()
+        .flat_map(|reading| &reading.albconfig.spec.listeners);
+    let defaults = listeners.filter_map(|listener| listener.default_certificate.as_ref());
+    for default in defaults.filter(|default| default.kind == "Secret") {
+        if let (Some(namespace), Some(name)) = (&default.namespace, &default.name) {
+            let specs = objects
+                .ingresses
+                .iter()
+                .filter_map(|ingress| ingress.spec.as_ref());
+            let rules = specs.flat_map(|spec| spec.rules.iter().flatten());
+            let hosts = rules.filter_map(|rule| rule.host.as_ref());
+            let every = hosts.map(|host| host.to_ascii_lowercase()).collect();
+            all.insert((namespace.clone(), name.clone()), every);
+        }
+    }
+    for ingress in &objects.ingresses {
         let namespace = ingress.metadata.namespace.clone().unwrap_or_default();
         if let Some(spec) = &ingress.spec {
             let every = || spec.rules.iter().flatten().filter_map(|rule| rule.host.as_ref());

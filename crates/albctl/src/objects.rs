@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{Diagnostic, ObjectRef, Severity, Text};
-use albconfig_crd::AlbConfig;
+use albconfig_crd::Reading;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -19,8 +19,8 @@ use crate::source::{Manifests, Object};
 pub struct Objects {
     /// Ingresses, in the order of the files.
     pub ingresses: Vec<Ingress>,
-    /// AlbConfigs, in the order of the files.
-    pub albconfigs: Vec<AlbConfig>,
+    /// AlbConfigs as the controller reads them, in the order of the files.
+    pub albconfigs: Vec<Reading>,
     /// IngressClasses.
     pub classes: Vec<IngressClass>,
     /// Services.
@@ -101,7 +101,14 @@ impl Objects {
             self.forget(&reference);
         }
         let typed = match kind {
-            "AlbConfig" => self.typed(&object, &reference, |this| &mut this.albconfigs),
+            "AlbConfig" => {
+                let mut reading = Reading::new(object.to_value());
+                let metadata = &mut reading.albconfig.metadata;
+                metadata.name = Some(reference.name.to_string());
+                metadata.namespace = None;
+                self.albconfigs.push(reading);
+                true
+            }
             "EndpointSlice" => self.typed(&object, &reference, |this| &mut this.slices),
             "Ingress" => self.typed(&object, &reference, |this| &mut this.ingresses),
             "IngressClass" => self.typed(&object, &reference, |this| &mut this.classes),
@@ -232,28 +239,18 @@ fn store(secret: &mut Secret) {
     }
 }
 
-/// Names that are often misspelt.
-const FIELD_NAMES: [&str; 38] = [
-    "aclConfig",
-    "addressType",
+/// Names that are often misspelt. Those of AlbConfigs are known by their schema.
+const FIELD_NAMES: [&str; 25] = [
     "annotations",
     "apiVersion",
     "backend",
-    "caCertificates",
-    "certificates",
-    "config",
     "defaultBackend",
-    "edition",
-    "gzipEnabled",
     "host",
     "hosts",
     "http",
-    "http2Enabled",
-    "idleTimeout",
     "ingressClassName",
     "kind",
     "labels",
-    "listeners",
     "metadata",
     "name",
     "namespace",
@@ -264,14 +261,11 @@ const FIELD_NAMES: [&str; 38] = [
     "port",
     "ports",
     "protocol",
-    "requestTimeout",
     "rules",
     "secretName",
-    "securityPolicyId",
     "service",
     "spec",
     "targetPort",
-    "zoneMappings",
 ];
 
 /// What stands before the name of a field, its dot included, and the name.
@@ -305,4 +299,10 @@ macro_rules! has_metadata {
     )+};
 }
 
-has_metadata!(AlbConfig, EndpointSlice, Ingress, IngressClass, Secret, Service);
+has_metadata!(EndpointSlice, Ingress, IngressClass, Secret, Service);
+
+impl HasMetadata for Reading {
+    fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.albconfig.metadata
+    }
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alb_model::{Diagnostic, Gateway, ObjectRef, Severity};
-use albconfig_crd::{ANNOTATION_PREFIX, AlbConfig, AlbConfigSpec, ListenerSpec};
+use albconfig_crd::{ANNOTATION_PREFIX, AlbConfig, AlbConfigSpec, ListenerSpec, Reading};
 use ingress_translate::{
-    Assembled, Compiled, EndpointSliceView, FollowedGroup, Settings, Target, assemble, compile,
+    Assembled, Compiled, EndpointSliceView, FollowedGroup, Settings, Target, assemble_with, compile,
     generated_albconfig, servers, target,
 };
 use k8s_openapi::api::core::v1::Service;
@@ -68,7 +68,7 @@ impl World {
         let mut sections: Vec<Section> = objects
             .albconfigs
             .iter()
-            .map(|config| build.section(config))
+            .map(|reading| build.section(reading))
             .collect();
         let left: Vec<_> = std::mem::take(&mut build.members).into_iter().collect();
         sections.extend(
@@ -183,15 +183,15 @@ impl<'a> Build<'a> {
     }
 
     /// An AlbConfig of the files.
-    fn section(&mut self, albconfig: &AlbConfig) -> Section {
-        let name = albconfig.metadata.name.clone().unwrap_or_default();
-        let members = self.members.remove(&name).unwrap_or_default();
-        self.assembled(albconfig, members)
+    fn section(&mut self, reading: &Reading) -> Section {
+        let name = reading.albconfig.metadata.name.as_deref().unwrap_or_default();
+        let members = self.members.remove(name).unwrap_or_default();
+        self.assembled(reading, members)
     }
 
-    fn assembled(&mut self, albconfig: &AlbConfig, members: Vec<(&Ingress, Compiled)>) -> Section {
+    fn assembled(&mut self, reading: &Reading, members: Vec<(&Ingress, Compiled)>) -> Section {
         let compiled: Vec<Compiled> = members.into_iter().map(|(_, compiled)| compiled).collect();
-        let mut assembled = assemble(albconfig, &compiled, self.settings);
+        let mut assembled = assemble_with(reading, &compiled, &self.known, self.settings);
         self.diagnostics.extend(
             compiled
                 .iter()
@@ -200,7 +200,7 @@ impl<'a> Build<'a> {
         self.diagnostics.append(&mut assembled.diagnostics.clone());
         self.fill(&mut assembled);
         Section {
-            albconfig: albconfig.metadata.name.clone().unwrap_or_default(),
+            albconfig: reading.albconfig.metadata.name.clone().unwrap_or_default(),
             compiled,
             assembled,
         }
@@ -227,7 +227,7 @@ impl<'a> Build<'a> {
             oldest.and_then(|(ingress, _)| generated_albconfig(ingress, &self.known, self.settings))
         {
             self.diagnostics.extend(generated.diagnostics);
-            return Some(self.assembled(&generated.albconfig, members));
+            return Some(self.assembled(&generated.albconfig.into(), members));
         }
         if !self.missing.is_assumed(!self.objects.albconfigs.is_empty()) {
             self.albconfig_not_found(name, &members);
@@ -252,7 +252,7 @@ impl<'a> Build<'a> {
             "",
             message,
         ));
-        Some(self.assembled(&albconfig, members))
+        Some(self.assembled(&albconfig.into(), members))
     }
 
     /// One finding where the name stands: at the IngressClass, or at each Ingress that names it itself.

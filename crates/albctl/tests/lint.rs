@@ -222,3 +222,47 @@ fn help_teaches_by_example() {
         .unwrap();
     assert!(plugin.status.success());
 }
+
+/// As the controller reads one: in any letter case, each field for itself.
+#[test]
+fn an_albconfig_is_read_as_the_controller_reads_it() {
+    let albconfig = "apiVersion: alibabacloud.com/v1
+kind: AlbConfig
+metadata: {name: public}
+spec:
+  config: {AddressType: Intranet}
+  listeners:
+  - {port: 80, protocol: HTTP, idleTimeout: 15s}
+  - {port: 443, protocol: HTTPS, defaultCertificate: {kind: Secret, namespace: shop, name: wildcard}}
+---
+";
+    let file = ingress("web", "shop.example.com", &[("/", "web")]).replace(
+        "namespace: shop}",
+        "namespace: shop, annotations: {alb.ingress.kubernetes.io/listen-ports: '[{\"HTTP\": 80}, {\"HTTPS\": 443}]'}}",
+    );
+    let file = format!("{albconfig}{file}");
+    let ran = run_with(&["lint", "-f", "-"], file.as_bytes());
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    for says in [
+        "warning[FieldUnknown] spec.config.AddressType",
+        "error[AlbConfigInvalid] spec.listeners[0].idleTimeout",
+        "Secret shop/wildcard",
+        "info[TlsSecretNotFound] is not among the files and taken to exist",
+        "1 error(s), 1 warning(s)",
+    ] {
+        assert!(ran.out.contains(says), "{says:?} is missing:\n{}", ran.out);
+    }
+    let routed = run_with(
+        &["route", "-f", "-", "GET https://shop.example.com/"],
+        file.as_bytes(),
+    );
+    assert!(
+        routed.out.contains("forward to Service shop/web"),
+        "{}",
+        routed.out
+    );
+
+    let ran = run_with(&["lint", "-f", "-", "--missing", "report"], file.as_bytes());
+    let missing = "error[TlsSecretNotFound] spec.listeners[1].defaultCertificate";
+    assert!(ran.out.contains(missing), "{}", ran.out);
+}

@@ -1,8 +1,8 @@
 //! Fuzzing of what people write: annotation JSON and manifests, from text to a gateway.
 //!
 //! As tests, each target runs for `FUZZ_SECONDS` (5 unless said otherwise) with random inputs; a failure prints the input,
-//! made as small as it gets, and `BOLERO_RANDOM_SEED`, which repeats it. Guided by coverage, until it is stopped:
-//! `cargo bolero test -p ingress-translate --test fuzz manifests_of_any_form_give_a_gateway --sanitizer NONE`.
+//! made as small as it gets, and `BOLERO_RANDOM_SEED`, which repeats it. Optimized, until it is stopped:
+//! `cargo bolero test -p ingress-translate manifests_of_any_form_give_a_gateway --engine random --sanitizer NONE`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod common;
