@@ -11,7 +11,7 @@ use albctl::{Finding, Manifests, Objects, show};
 use anyhow::Result;
 use clap::Parser;
 use examples::output::{Format, style};
-use ingress_translate::{Compiled, MemoryLookups, Settings, Target, assemble, compile, target};
+use ingress_translate::{Compiled, MemoryLookups, Settings, Target, assemble_with, compile, target};
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -102,15 +102,15 @@ fn translate(objects: &Objects, settings: &Settings) -> (BTreeMap<String, Gatewa
         }
     }
     let mut gateways = BTreeMap::new();
-    for albconfig in &objects.albconfigs {
-        let name = albconfig.name_any();
+    for reading in &objects.albconfigs {
+        let name = reading.albconfig.name_any();
         let compiled = members.remove(&name).unwrap_or_default();
         findings.extend(
             compiled
                 .iter()
                 .flat_map(|ingress| ingress.diagnostics.iter().cloned()),
         );
-        let assembled = assemble(albconfig, compiled.iter(), settings);
+        let assembled = assemble_with(reading, compiled.iter(), &lookups, settings);
         findings.extend(assembled.diagnostics);
         gateways.insert(name, assembled.gateway);
     }
