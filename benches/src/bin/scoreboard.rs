@@ -6,11 +6,12 @@ use benches::{
     scheduler, translate,
 };
 use clap::{Parser, ValueEnum};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use counting::Counting;
+use mimalloc::MiMalloc;
 
-/// Counts bytes, for the rows about memory.
+/// The controller's allocator (examples/controller.rs); it counts for the rows about memory.
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+static ALLOCATOR: Counting<MiMalloc> = Counting::new(MiMalloc);
 
 /// One entry per section; a new section needs nothing else here.
 const SECTIONS: &[Section] = &[

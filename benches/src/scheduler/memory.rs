@@ -5,7 +5,7 @@ use concurrency_scheduler::{
     ClassConfig,
     machine::{Ended, Event, Machine, Receipt, Request, Timestamp},
 };
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
+use counting::Region;
 
 use super::{
     ours::{LB, slots},
@@ -28,11 +28,6 @@ impl Receipt for Id {
     }
 }
 
-fn held(region: &Region<'_, std::alloc::System>) -> f64 {
-    let change = region.change();
-    change.bytes_allocated as f64 - change.bytes_deallocated as f64
-}
-
 fn empty_machine() -> Option<Machine<u64, (), Id>> {
     let config = ClassConfig {
         queue_limit: 16_000_000,
@@ -47,7 +42,7 @@ fn machine(keys: u32) -> Row {
         return failed("B12 memory");
     };
     let mut actions = Vec::new();
-    let region = Region::new(&INSTRUMENTED_SYSTEM);
+    let region = Region::new();
     for key in 0..u64::from(keys) {
         machine.handle(
             Timestamp::ZERO,
@@ -55,7 +50,7 @@ fn machine(keys: u32) -> Row {
             &mut actions,
         );
     }
-    let each = held(&region) / f64::from(keys);
+    let each = region.change().held() / f64::from(keys);
     Row::new(
         format!("B12 memory: core, {keys} waiting keys"),
         "bytes per active key",
@@ -78,12 +73,12 @@ fn scheduler() -> Vec<Row> {
         let handler = handler_fn(async |_: Attempt<u64, ()>| Outcome::Done);
         let handle = Scheduler::builder().class(LB, config.clone()).spawn(handler)?;
         handle.stats().await?;
-        let region = Region::new(&INSTRUMENTED_SYSTEM);
+        let region = Region::new();
         for key in 0..u64::from(keys) {
             handle.submit(Submission::new(LB, key, ()))?;
         }
         while handle.stats().await?.classes[&LB].queued < keys {}
-        let waiting = held(&region) / f64::from(keys);
+        let waiting = region.change().held() / f64::from(keys);
         handle
             .reconfigure(
                 LB,
@@ -98,7 +93,7 @@ fn scheduler() -> Vec<Row> {
         }
         // Memory of a peak is given back once nothing happened for ten seconds.
         tokio::time::sleep(std::time::Duration::from_secs(11)).await;
-        anyhow::Ok((waiting, held(&region) / f64::from(keys)))
+        anyhow::Ok((waiting, region.change().held() / f64::from(keys)))
     });
     let Ok(Ok((waiting, after))) = measured else {
         return vec![failed("B12 memory")];
@@ -120,7 +115,7 @@ fn churn() -> Row {
         return failed("B12 churn");
     };
     let mut actions = Vec::new();
-    let region = Region::new(&INSTRUMENTED_SYSTEM);
+    let region = Region::new();
     for batch in 0..500_u64 {
         for key in batch * 200..(batch + 1) * 200 {
             machine.handle(
@@ -143,7 +138,7 @@ fn churn() -> Row {
         actions.clear();
     }
     actions.shrink_to_fit();
-    let residue = held(&region);
+    let residue = region.change().held();
     let allowed = 200.0 * 300.0;
     Row::new(
         "B12 churn: 100 000 keys, at most 200 at once",

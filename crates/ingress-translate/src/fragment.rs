@@ -141,6 +141,12 @@ impl CompiledRule {
 
 /// The values of a host condition; empty for every host.
 pub(crate) fn host_values(host: &HostMatch, extra: &[Text]) -> Texts {
+    if extra.is_empty() {
+        return match host {
+            HostMatch::Any => Texts::new(),
+            HostMatch::Exact(_) | HostMatch::Wildcard(_) => smallvec![host.text()],
+        };
+    }
     let own = host.text();
     let others = extra.iter().filter(|other| **other != own).cloned();
     let own = Some(own.clone()).filter(|own| !own.is_empty());

@@ -1,6 +1,6 @@
 //! Which AlbConfig an Ingress belongs to.
 
-use alb_model::{Diagnostic, ObjectRef};
+use alb_model::{Diagnostic, ObjectRef, Text};
 use albconfig_crd::{ANNOTATION_PREFIX, GROUP};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
@@ -28,7 +28,7 @@ const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 /// Reference to an Ingress.
 pub(crate) fn object_ref(ingress: &Ingress) -> ObjectRef {
     ObjectRef::new(
-        "Ingress",
+        Text::new_static("Ingress"),
         ingress.metadata.namespace.as_deref().unwrap_or("default"),
         ingress.metadata.name.as_deref().unwrap_or_default(),
     )

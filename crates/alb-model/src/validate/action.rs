@@ -1,5 +1,7 @@
 //! Single actions, and which may stand together.
 
+use std::fmt::Display;
+
 use super::{Findings, text};
 use crate::{
     Action, Condition, Cors, Direction, Edition, FixedResponse, Forward, HeaderValueType, InsertHeader,
@@ -9,10 +11,9 @@ use crate::{
 /// Checks the actions of a rule: each by itself, and all together.
 pub(super) fn check_all(rule: &Rule, edition: Edition, out: &mut Findings) {
     for (i, action) in rule.actions.iter().enumerate() {
-        let at = format!("actions[{i}]");
-        check(action, &at, rule, out);
+        check(action, &format_args!("actions[{i}]"), rule, out);
         if edition == Edition::Basic {
-            check_basic(action, &at, out);
+            check_basic(action, &format_args!("actions[{i}]"), out);
         }
     }
     match rule.direction {
@@ -24,7 +25,7 @@ pub(super) fn check_all(rule: &Rule, edition: Edition, out: &mut Findings) {
     }
 }
 
-fn check(action: &Action, at: &str, rule: &Rule, out: &mut Findings) {
+fn check(action: &Action, at: &dyn Display, rule: &Rule, out: &mut Findings) {
     match action {
         Action::Forward(forward) => check_forward(forward, at, out),
         Action::Redirect(redirect) => check_redirect(redirect, at, out),
@@ -45,7 +46,7 @@ fn check(action: &Action, at: &str, rule: &Rule, out: &mut Findings) {
     }
 }
 
-fn check_basic(action: &Action, at: &str, out: &mut Findings) {
+fn check_basic(action: &Action, at: &dyn Display, out: &mut Findings) {
     let kind = action.kind();
     match action {
         Action::Forward(_) | Action::Redirect(_) | Action::FixedResponse(_) => {}
@@ -172,7 +173,7 @@ fn check_response(rule: &Rule, out: &mut Findings) {
     }
 }
 
-fn check_forward(forward: &Forward, at: &str, out: &mut Findings) {
+fn check_forward(forward: &Forward, at: &dyn Display, out: &mut Findings) {
     if forward.targets.is_empty() {
         out.error(
             "ForwardEmpty",
@@ -234,7 +235,7 @@ fn check_forward(forward: &Forward, at: &str, out: &mut Findings) {
     }
 }
 
-fn check_redirect(redirect: &Redirect, at: &str, out: &mut Findings) {
+fn check_redirect(redirect: &Redirect, at: &dyn Display, out: &mut Findings) {
     const CODE: &str = "RedirectInvalid";
     out.text(
         CODE,
@@ -266,7 +267,7 @@ fn check_redirect(redirect: &Redirect, at: &str, out: &mut Findings) {
     }
 }
 
-fn check_fixed(fixed: &FixedResponse, at: &str, out: &mut Findings) {
+fn check_fixed(fixed: &FixedResponse, at: &dyn Display, out: &mut Findings) {
     if !matches!(fixed.code, 200..=299 | 400..=599) {
         out.error(
             "FixedResponseInvalid",
@@ -304,19 +305,20 @@ fn check_fixed(fixed: &FixedResponse, at: &str, out: &mut Findings) {
     );
 }
 
-fn check_rewrite(rewrite: &Rewrite, at: &str, rule: &Rule, out: &mut Findings) {
+fn check_rewrite(rewrite: &Rewrite, at: &dyn Display, rule: &Rule, out: &mut Findings) {
     const CODE: &str = "RewriteInvalid";
-    out.text(CODE, format_args!("{at}.host"), text::target_host(&rewrite.host));
-    out.text(
-        CODE,
-        format_args!("{at}.path"),
-        text::target_path(&rewrite.path, true),
-    );
-    out.text(
-        CODE,
-        format_args!("{at}.query"),
-        text::target_query(&rewrite.query),
-    );
+    // Most rewrites leave two of the three as they are.
+    if rewrite.host != "${host}" {
+        out.text(CODE, format_args!("{at}.host"), text::target_host(&rewrite.host));
+    }
+    if rewrite.path != "${path}" {
+        let path = text::target_path(&rewrite.path, true);
+        out.text(CODE, format_args!("{at}.path"), path);
+    }
+    if rewrite.query != "${query}" {
+        let query = text::target_query(&rewrite.query);
+        out.text(CODE, format_args!("{at}.query"), query);
+    }
     if let Some(wanted) = crate::route::highest_group(&rewrite.path) {
         let available = fewest_groups(rule);
         if available.is_none_or(|available| wanted > available) {
@@ -347,7 +349,7 @@ fn fewest_groups(rule: &Rule) -> Option<usize> {
     groups.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
-fn check_insert(insert: &InsertHeader, at: &str, direction: Direction, out: &mut Findings) {
+fn check_insert(insert: &InsertHeader, at: &dyn Display, direction: Direction, out: &mut Findings) {
     check_key(&insert.key, at, direction, out);
     let field = format_args!("{at}.value");
     match insert.value_type {
@@ -365,7 +367,7 @@ fn check_insert(insert: &InsertHeader, at: &str, direction: Direction, out: &mut
     }
 }
 
-fn check_key(key: &str, at: &str, direction: Direction, out: &mut Findings) {
+fn check_key(key: &str, at: &dyn Display, direction: Direction, out: &mut Findings) {
     out.text(
         "HeaderKeyInvalid",
         format_args!("{at}.key"),
@@ -384,7 +386,7 @@ fn check_key(key: &str, at: &str, direction: Direction, out: &mut Findings) {
     }
 }
 
-fn check_limit(limit: &TrafficLimit, at: &str, out: &mut Findings) {
+fn check_limit(limit: &TrafficLimit, at: &dyn Display, out: &mut Findings) {
     if limit.qps.is_none() && limit.per_ip_qps.is_none() {
         out.error(
             "TrafficLimitInvalid",
@@ -413,7 +415,7 @@ fn check_limit(limit: &TrafficLimit, at: &str, out: &mut Findings) {
     }
 }
 
-fn check_cors(cors: &Cors, at: &str, out: &mut Findings) {
+fn check_cors(cors: &Cors, at: &dyn Display, out: &mut Findings) {
     if cors.allow_origin.is_empty() {
         out.error(
             "CorsInvalid",

@@ -1,5 +1,7 @@
 //! Conditions.
 
+use std::fmt::Display;
+
 use super::{Findings, text};
 use crate::route::parse_block;
 use crate::{Condition, Direction, Edition, KeyValue, Text, limits};
@@ -7,7 +9,7 @@ use crate::{Condition, Direction, Edition, KeyValue, Text, limits};
 /// Checks one condition; `at` is its path.
 pub(super) fn check(
     condition: &Condition,
-    at: &str,
+    at: &dyn Display,
     direction: Direction,
     edition: Edition,
     out: &mut Findings,
@@ -62,7 +64,7 @@ pub(super) fn check(
     }
 }
 
-fn not_empty<T>(values: &[T], at: &str, out: &mut Findings) {
+fn not_empty<T>(values: &[T], at: &dyn Display, out: &mut Findings) {
     if values.is_empty() {
         out.error(
             "ConditionEmpty",
@@ -74,7 +76,7 @@ fn not_empty<T>(values: &[T], at: &str, out: &mut Findings) {
 
 fn each(
     values: &[Text],
-    at: &str,
+    at: &dyn Display,
     code: &'static str,
     out: &mut Findings,
     check: impl Fn(&Text) -> text::Check,
@@ -85,7 +87,7 @@ fn each(
     }
 }
 
-fn header(key: &str, values: &[Text], at: &str, out: &mut Findings) {
+fn header(key: &str, values: &[Text], at: &dyn Display, out: &mut Findings) {
     out.text(
         "HeaderKeyInvalid",
         format_args!("{at}.key"),
@@ -96,7 +98,7 @@ fn header(key: &str, values: &[Text], at: &str, out: &mut Findings) {
 
 fn pairs(
     values: &[KeyValue],
-    at: &str,
+    at: &dyn Display,
     code: &'static str,
     out: &mut Findings,
     check: impl Fn(&KeyValue) -> (text::Check, text::Check),
@@ -109,7 +111,7 @@ fn pairs(
     }
 }
 
-fn listed(values: &[Text], at: &str, out: &mut Findings) {
+fn listed(values: &[Text], at: &dyn Display, out: &mut Findings) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
         if !limits::METHODS.contains(&value.as_str()) {
@@ -125,7 +127,7 @@ fn listed(values: &[Text], at: &str, out: &mut Findings) {
     }
 }
 
-fn source_ips(values: &[Text], at: &str, out: &mut Findings) {
+fn source_ips(values: &[Text], at: &dyn Display, out: &mut Findings) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
         if parse_block(value).is_none() {
@@ -140,7 +142,7 @@ fn source_ips(values: &[Text], at: &str, out: &mut Findings) {
     }
 }
 
-fn status_codes(values: &[Text], at: &str, out: &mut Findings) {
+fn status_codes(values: &[Text], at: &dyn Display, out: &mut Findings) {
     not_empty(values, at, out);
     for (i, value) in values.iter().enumerate() {
         let is_pattern = |c: char| c.is_ascii_digit() || matches!(c, '*' | '?');

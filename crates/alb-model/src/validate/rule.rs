@@ -28,7 +28,7 @@ pub(super) fn check(rule: &Rule, edition: Edition, out: &mut Findings) {
     for (i, condition) in rule.conditions.iter().enumerate() {
         condition::check(
             condition,
-            &format!("conditions[{i}]"),
+            &format_args!("conditions[{i}]"),
             rule.direction,
             edition,
             out,

@@ -31,6 +31,8 @@ pub(crate) struct Annotations<'a> {
     object: &'a ObjectRef,
     /// Key without prefix → (full key, value).
     values: BTreeMap<&'a str, (&'a str, &'a str)>,
+    /// Which lengths keys in `values` have, a bit each. Some eighty keys are asked for, of which an Ingress has a few.
+    lengths: u64,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Annotations<'a> {
         let mut this = Self {
             object,
             values: BTreeMap::new(),
+            lengths: 0,
             diagnostics: Vec::new(),
         };
         // nginx keys sort after ours, so that they overwrite them: they win.
@@ -48,7 +51,7 @@ impl<'a> Annotations<'a> {
                 this.take(key, full, value);
             } else if let Some(key) = full.strip_prefix(NGINX_PREFIX) {
                 if table::find(key).is_some_and(|spec| spec.nginx) {
-                    this.values.insert(key, (full, value));
+                    this.insert(key, full, value);
                 } else {
                     let message = format!(
                         "{full} has no effect here; remove it, or use the matching \
@@ -88,10 +91,20 @@ impl<'a> Annotations<'a> {
                     format!("{full} is not supported: {why}"),
                 );
             }
-            Some(_) => {
-                self.values.insert(key, (full, value));
-            }
+            Some(_) => self.insert(key, full, value),
         }
+    }
+
+    fn insert(&mut self, key: &'a str, full: &'a str, value: &'a str) {
+        self.lengths |= length_bit(key);
+        self.values.insert(key, (full, value));
+    }
+
+    fn get(&self, key: &str) -> Option<(&'a str, &'a str)> {
+        if self.lengths & length_bit(key) == 0 {
+            return None;
+        }
+        self.values.get(key).copied()
     }
 
     fn report(&mut self, code: Code, full_key: &str, message: String) {
@@ -101,21 +114,21 @@ impl<'a> Annotations<'a> {
 
     /// Reports something about a key that is present.
     pub(crate) fn report_on(&mut self, code: Code, key: &str, message: impl Into<String>) {
-        let full = match self.values.get(key) {
-            Some((full, _)) => (*full).to_owned(),
+        let full = match self.get(key) {
+            Some((full, _)) => full.to_owned(),
             None => format!("{ANNOTATION_PREFIX}{key}"),
         };
         self.report(code, &full, message.into());
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.values.contains_key(key)
+        self.get(key).is_some()
     }
 
     /// The text of an annotation, trimmed.
     pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
         debug_assert!(table::find(key).is_some(), "{key} is not in the table");
-        self.values.get(key).map(|(_, value)| value.trim())
+        self.get(key).map(|(_, value)| value.trim())
     }
 
     /// Reports a value outside the grammar of its key; of a list, the first wrong item.
@@ -209,6 +222,10 @@ impl<'a> Annotations<'a> {
             }
         }
     }
+}
+
+fn length_bit(key: &str) -> u64 {
+    1 << key.len().min(63)
 }
 
 /// Path of an annotation inside an object.

@@ -71,8 +71,8 @@ impl Compiler<'_> {
         place: Place,
     ) -> Option<Vec<Action>> {
         let name = &service.name;
-        let port = service.port.clone().unwrap_or_default();
-        let use_annotation = port.name.as_deref() == Some(USE_ANNOTATION);
+        let port_name = service.port.as_ref().and_then(|port| port.name.as_deref());
+        let use_annotation = port_name == Some(USE_ANNOTATION);
         let finals = specs.iter().filter(|spec| spec.is_final()).count();
         let problem = match (rule.direction, use_annotation, finals) {
             (Direction::Response, true, 0)
@@ -118,9 +118,9 @@ impl Compiler<'_> {
         let last = match last {
             Some(last) => last,
             None => {
-                let port = match (port.number, port.name) {
-                    (Some(number), _) => ServicePortRef::Number(u16::try_from(number).unwrap_or(0)),
-                    (None, name) => ServicePortRef::Name(name.unwrap_or_default()),
+                let port = match service.port.as_ref().and_then(|port| port.number) {
+                    Some(number) => ServicePortRef::Number(u16::try_from(number).unwrap_or(0)),
+                    None => ServicePortRef::Name(port_name.unwrap_or_default().to_owned()),
                 };
                 rule.plain_forward = true;
                 let key = self.service(rule, name, &port, Names::Backend(place))?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_model::{ObjectRef, ServerGroupKey};
+use alb_model::{ObjectRef, ServerGroupKey, Text};
 use albconfig_crd::ANNOTATION_PREFIX;
 use k8s_openapi::api::core::v1::Service;
 
@@ -37,9 +37,11 @@ impl Compiler<'_> {
     /// Looks up a Service and its port and registers the server group.
     fn looked_up(&mut self, name: &str, port: &ServicePortRef, named: Names<'_>) -> Option<u32> {
         let namespace = self.out.object.namespace.clone();
-        self.out
-            .reads
-            .push(ObjectRef::new("Service", namespace.clone(), name));
+        self.out.reads.push(ObjectRef::new(
+            Text::new_static("Service"),
+            namespace.clone(),
+            name,
+        ));
         let Some(service) = self.lookups.service(&namespace, name) else {
             let message = format!("Service {namespace}/{name} does not exist; create it or correct the name");
             self.report(Code::ServiceNotFound, named.field("name"), message);
