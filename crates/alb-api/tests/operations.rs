@@ -17,7 +17,7 @@ macro_rules! for_each_operation {
         mod alb_operations {
             use alb_api::alb::*;
             $call! {
-                AddEntriesToAcl AddServersToServerGroup AssociateAclsWithListener
+                AddEntriesToAcl CreateAScripts DeleteAScripts ListAScripts UpdateAScripts AddServersToServerGroup AssociateAclsWithListener
                 AssociateAdditionalCertificatesWithListener AttachCommonBandwidthPackageToLoadBalancer CreateAcl
                 CreateListener CreateLoadBalancer CreateRule CreateRules CreateServerGroup DeleteAcl DeleteListener
                 DeleteLoadBalancer DeleteRule DeleteRules DeleteServerGroup DescribeZones

@@ -55,6 +55,7 @@ pub mod limits;
 mod listener;
 pub mod route;
 mod rule;
+mod script;
 mod server_group;
 mod tags;
 pub mod validate;
@@ -80,6 +81,7 @@ pub use route::{
     route,
 };
 pub use rule::{Direction, Origin, Origins, Rule};
+pub use script::{Script, ScriptPosition};
 pub use server_group::{
     BackendProtocol, HealthCheck, HealthCheckProtocol, Scheduler, Server, ServerGroup, ServerGroupKey,
     ServerGroupRef, ServerGroupType, ServerType, Sticky,

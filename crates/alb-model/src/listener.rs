@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::api_enum;
-use crate::{ObjectRef, Rule, ServerGroupRef, Tags};
+use crate::{ObjectRef, Rule, Script, ServerGroupRef, Tags};
 
 api_enum! {
     /// Protocol of a listener.
@@ -57,6 +57,8 @@ pub struct Listener {
     pub acl: Option<AclBinding>,
     /// Access log details, where the load balancer has an access log; `None` is off.
     pub log: Option<ListenerLog>,
+    /// Programmable scripts, in any order.
+    pub scripts: Vec<Script>,
     /// Tags; they can be given only at creation.
     pub tags: Tags,
     /// Forwarding rules in the order of their evaluation (ascending priority, request rules before response rules).
@@ -83,6 +85,7 @@ impl Default for Listener {
             x_forwarded_for: XForwardedFor::default(),
             acl: None,
             log: None,
+            scripts: Vec::new(),
             tags: Tags::new(),
             rules: Vec::new(),
         }

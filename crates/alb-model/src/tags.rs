@@ -36,6 +36,11 @@ impl Tags {
 
     /// Sets a tag; gives the value it had.
     pub fn insert(&mut self, key: Text, value: Text) -> Option<Text> {
+        // Most are set in their order.
+        if self.0.last().is_none_or(|(last, _)| *last < key) {
+            self.0.push((key, value));
+            return None;
+        }
         match self.place(&key) {
             Ok(place) => Some(std::mem::replace(&mut self.0[place].1, value)),
             Err(place) => {

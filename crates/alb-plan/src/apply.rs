@@ -7,7 +7,7 @@ use alb_model::{
 use crate::ids::Resolved;
 use crate::observed::{
     Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,
-    ObservedServerGroup,
+    ObservedScript, ObservedServerGroup,
 };
 use crate::request::Response;
 use crate::step::{
@@ -163,10 +163,12 @@ impl Observed {
                 attributes.certificates.truncate(1);
                 attributes.acl = None;
                 attributes.log = None;
+                attributes.scripts.clear();
                 self.listeners.push(ObservedListener {
                     attributes,
                     status: "Running".to_owned(),
                     rules: Vec::new(),
+                    scripts: Some(Vec::new()),
                 });
                 self.listeners.sort_by_key(ObservedListener::key);
             }
@@ -229,6 +231,26 @@ impl Observed {
                     }
                 }
             }
+            StepOp::CreateScript { listener, script } => {
+                let new = ObservedScript {
+                    id: response.id.clone().unwrap_or_default(),
+                    name: script.name.clone(),
+                    content: script.content.clone(),
+                    enabled: script.enabled,
+                };
+                self.change_scripts(*listener, |found| found.push(new));
+            }
+            StepOp::UpdateScript { listener, id, script } => self.change_scripts(*listener, |found| {
+                for found in found.iter_mut().filter(|found| found.id == *id) {
+                    found.content.clone_from(&script.content);
+                    found.enabled = script.enabled;
+                }
+            }),
+            StepOp::DeleteScripts { listener, ids } => {
+                self.change_scripts(*listener, |found| {
+                    found.retain(|script| !ids.contains(&script.id))
+                });
+            }
             StepOp::CreateRules { listener, rules } => {
                 let new: Vec<ObservedRule> = rules
                     .iter()
@@ -262,6 +284,16 @@ impl Observed {
                 });
             }
             _ => {}
+        }
+    }
+
+    fn change_scripts(
+        &mut self,
+        listener: crate::ListenerKey,
+        change: impl FnOnce(&mut Vec<ObservedScript>),
+    ) {
+        if let Some(found) = self.listener_mut(listener) {
+            change(found.scripts.get_or_insert_default());
         }
     }
 

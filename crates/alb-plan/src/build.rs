@@ -298,6 +298,36 @@ impl Builder<'_> {
                 ..Default::default()
             }
             .into(),
+            StepOp::CreateScript { listener, script } => alb::CreateAScripts {
+                listener_id: self.listener(*listener)?,
+                a_scripts: vec![alb::NewAScript {
+                    a_script_name: script.name.clone(),
+                    script_content: script.content.clone(),
+                    enabled: Some(script.enabled),
+                    position: Some(script.position.as_str().to_owned()),
+                    ext_attribute_enabled: Some(!script.attributes.is_empty()),
+                    ext_attributes: script_attributes(script),
+                }],
+                ..Default::default()
+            }
+            .into(),
+            StepOp::UpdateScript { id, script, .. } => alb::UpdateAScripts {
+                a_scripts: vec![alb::AScriptUpdate {
+                    a_script_id: id.clone(),
+                    a_script_name: None,
+                    script_content: Some(script.content.clone()),
+                    enabled: Some(script.enabled),
+                    ext_attribute_enabled: Some(!script.attributes.is_empty()),
+                    ext_attributes: script_attributes(script),
+                }],
+                ..Default::default()
+            }
+            .into(),
+            StepOp::DeleteScripts { ids, .. } => alb::DeleteAScripts {
+                a_script_ids: ids.clone(),
+                ..Default::default()
+            }
+            .into(),
             StepOp::CreateRules { listener, rules } => alb::CreateRules {
                 listener_id: self.listener(*listener)?,
                 rules: rules.iter().map(|r| self.create_rule(r)).collect::<Built<_>>()?,
@@ -514,6 +544,14 @@ impl Builder<'_> {
             },
         })
     }
+}
+
+fn script_attributes(script: &alb_model::Script) -> Vec<alb::AScriptAttribute> {
+    let attribute = |(key, value): (&String, &String)| alb::AScriptAttribute {
+        attribute_key: Some(key.clone()),
+        attribute_value: Some(value.clone()),
+    };
+    script.attributes.iter().map(attribute).collect()
 }
 
 fn ca_certificates(listener: &Listener) -> Vec<alb::CertificateId> {

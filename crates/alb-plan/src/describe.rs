@@ -78,6 +78,19 @@ impl Step {
             StepOp::DissociateAcls { listener: (p, t), .. } => {
                 format!("put access control out of force on listener {p}/{t}")
             }
+            StepOp::CreateScript {
+                listener: (p, t),
+                script,
+            } => format!("create script {} on listener {p}/{t}", script.name),
+            StepOp::UpdateScript {
+                listener: (p, t),
+                script,
+                ..
+            } => format!("change script {} on listener {p}/{t}", script.name),
+            StepOp::DeleteScripts {
+                listener: (p, t),
+                ids,
+            } => format!("delete {} script(s) from listener {p}/{t}", ids.len()),
             StepOp::CreateRules {
                 listener: (p, t),
                 rules,

@@ -84,7 +84,7 @@ pub use ids::{Resolved, Unresolved};
 pub use mark::ServerMark;
 pub use observed::{
     Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,
-    ObservedServerGroup,
+    ObservedScript, ObservedServerGroup,
 };
 pub use options::{Limits, Options};
 pub use ownership::{

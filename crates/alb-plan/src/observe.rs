@@ -11,7 +11,7 @@ pub use client::{gateway, load_balancer_by_id, uploaded_certificates};
 
 use crate::convert::{listener, rule, server_group, tag_map};
 use crate::observed::{
-    ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,
+    ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule, ObservedScript,
     ObservedServerGroup,
 };
 
@@ -24,12 +24,13 @@ pub fn load_balancer(answer: &alb::LoadBalancer) -> ObservedLoadBalancer {
     }
 }
 
-/// A listener of `GetListenerAttribute` with the answers of `ListListenerCertificates` and `ListRules` (one call for
-/// each direction; rules of other listeners are left out).
+/// A listener of `GetListenerAttribute` with the answers of `ListListenerCertificates`, `ListRules` (one call for each
+/// direction) and `ListAScripts` (`None` where it was refused); what is of other listeners is left out.
 pub fn listener(
     answer: &alb::Listener,
     certificates: &[alb::ListenerCertificate],
     rules: &[alb::Rule],
+    scripts: Option<&[alb::AScript]>,
 ) -> ObservedListener {
     let mut rules: Vec<ObservedRule> = rules
         .iter()
@@ -44,6 +45,22 @@ pub fn listener(
         attributes: listener::listener_from_api(answer, certificates),
         status: answer.listener_status.clone(),
         rules,
+        scripts: scripts.map(|scripts| {
+            let here = |script: &&alb::AScript| {
+                script.listener_id == answer.listener_id && script.a_script_status != "Deleting"
+            };
+            scripts.iter().filter(here).map(script).collect()
+        }),
+    }
+}
+
+/// A script of `ListAScripts`.
+fn script(answer: &alb::AScript) -> ObservedScript {
+    ObservedScript {
+        id: answer.a_script_id.clone(),
+        name: answer.a_script_name.clone(),
+        content: answer.script_content.clone(),
+        enabled: answer.enabled.unwrap_or_default(),
     }
 }
 

@@ -52,6 +52,21 @@ pub struct ObservedListener {
     pub status: String,
     /// Its rules of both directions, sorted by direction and priority.
     pub rules: Vec<ObservedRule>,
+    /// Its scripts, ours or not; `None` where they could not be read.
+    pub scripts: Option<Vec<ObservedScript>>,
+}
+
+/// A programmable script that is there. The API tells neither its position nor its attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedScript {
+    /// Id (`as-…`).
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Source text.
+    pub content: String,
+    /// Whether it runs.
+    pub enabled: bool,
 }
 
 impl ObservedListener {

@@ -111,6 +111,9 @@ requests! {
     alb::DeleteListener,
     alb::AssociateAdditionalCertificatesWithListener,
     alb::DissociateAdditionalCertificatesFromListener,
+    alb::CreateAScripts,
+    alb::UpdateAScripts,
+    alb::DeleteAScripts,
     alb::CreateRules,
     alb::UpdateRulesAttribute,
     alb::DeleteRules,
@@ -204,6 +207,15 @@ impl From<alb::CreateRulesResponse> for Response {
             .collect();
         Self {
             rules,
+            ..job(r.job_id, r.request_id)
+        }
+    }
+}
+
+impl From<alb::CreateAScriptsResponse> for Response {
+    fn from(r: alb::CreateAScriptsResponse) -> Self {
+        Self {
+            id: r.a_script_ids.into_iter().next().map(|script| script.a_script_id),
             ..job(r.job_id, r.request_id)
         }
     }

@@ -2,7 +2,7 @@
 
 use alb_model::{
     AccessLog, Acl, AclType, Action, AddressType, CertificateKey, CertificateRef, Condition, Edition,
-    Listener, ListenerLog, ListenerProtocol, LoadBalancer, Rule, Server, ServerGroup, ServerGroupKey,
+    Listener, ListenerLog, ListenerProtocol, LoadBalancer, Rule, Script, Server, ServerGroup, ServerGroupKey,
     ServerGroupRef, Tags, ZoneMapping,
 };
 use serde::{Deserialize, Serialize};
@@ -323,6 +323,29 @@ pub enum StepOp {
         /// Ids.
         ids: Vec<String>,
     },
+    /// Create a script. Each has a call of its own, so that one that is refused costs no other.
+    CreateScript {
+        /// The listener.
+        listener: ListenerKey,
+        /// The script, by the name it will have.
+        script: Box<Script>,
+    },
+    /// Change a script's text, state and attributes.
+    UpdateScript {
+        /// The listener.
+        listener: ListenerKey,
+        /// Script id.
+        id: String,
+        /// What it becomes.
+        script: Box<Script>,
+    },
+    /// Delete scripts.
+    DeleteScripts {
+        /// The listener.
+        listener: ListenerKey,
+        /// Script ids.
+        ids: Vec<String>,
+    },
     /// Create rules, in the order given.
     CreateRules {
         /// The listener.
@@ -377,6 +400,9 @@ impl StepOp {
             | Self::DissociateCertificates { listener: key, .. }
             | Self::AssociateAcls { listener: key, .. }
             | Self::DissociateAcls { listener: key, .. }
+            | Self::CreateScript { listener: key, .. }
+            | Self::UpdateScript { listener: key, .. }
+            | Self::DeleteScripts { listener: key, .. }
             | Self::CreateRules { listener: key, .. }
             | Self::UpdateRules { listener: key, .. }
             | Self::DeleteRules { listener: key, .. } => listener(key),
@@ -407,6 +433,9 @@ impl StepOp {
                 | Self::AssociateCertificates { .. }
                 | Self::DissociateCertificates { .. }
                 | Self::DissociateAcls { .. }
+                | Self::CreateScript { .. }
+                | Self::UpdateScript { .. }
+                | Self::DeleteScripts { .. }
         )
     }
 
@@ -438,6 +467,7 @@ impl StepOp {
                 | Self::DeleteListener { .. }
                 | Self::DissociateCertificates { .. }
                 | Self::DissociateAcls { .. }
+                | Self::DeleteScripts { .. }
                 | Self::DeleteRules { .. }
         ) || matches!(
             self,

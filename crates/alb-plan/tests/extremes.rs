@@ -178,7 +178,7 @@ fn unknown_kinds_of_conditions_are_equal_to_nothing() {
             }],
             ..alb::Rule::default()
         };
-        observed.listeners[0].rules = observe::listener(&answer, &[], &[odd]).rules;
+        observed.listeners[0].rules = observe::listener(&answer, &[], &[odd], None).rules;
         let wanted = Rule {
             conditions: Vec::new(),
             actions: Vec::new(),

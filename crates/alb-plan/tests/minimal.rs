@@ -460,22 +460,57 @@ fn pairs(default: u64) -> u64 {
     given.unwrap_or(default)
 }
 
-/// Of the default pairs each; with more of them (`PLAN_SEEDS`), 27 of 3,000 fail: the planner does not look for two rules
-/// that become others in one call where one hides the other until then.
+fn answering(host: Option<&str>, path: &str, code: u16) -> Rule {
+    let mut conditions: Vec<Condition> = host.map(|host| Condition::host([host])).into_iter().collect();
+    conditions.push(Condition::path([path]));
+    Rule {
+        conditions,
+        actions: vec![Action::FixedResponse(FixedResponse {
+            code,
+            ..FixedResponse::default()
+        })],
+        ..Rule::default()
+    }
+}
+
+/// Pairs of changes alone do not show that this can be done: the second rule, which nobody sees, goes first.
+#[test]
+fn hidden_rules_become_others_in_the_same_call() {
+    let old = [answering(None, "/*", 202), answering(None, "/b", 201)];
+    let new = [
+        answering(Some("a.com"), "/b", 201),
+        answering(Some("b.com"), "/b", 203),
+    ];
+    let made = change(&old, &new);
+    assert_eq!(made.steps.len(), 1);
+    assert_eq!(touched(&made), (2, 0, 0));
+}
+
+/// An edit that would take a call of its own between creation and deletion is made as both.
+#[test]
+fn an_edit_between_a_creation_and_a_deletion_takes_no_call() {
+    let old = [
+        answering(Some("a.com"), "/b", 200),
+        answering(Some("b.com"), "/a", 202),
+        answering(None, "/*", 201),
+    ];
+    let new = [answering(Some("a.com"), "/a", 201), answering(None, "/*", 200)];
+    let made = change(&old, &new);
+    assert_eq!((made.steps.len(), touched(&made)), (2, (0, 2, 3)));
+    // On the same table, action-only changes remain updates in place.
+    let mut edited = old.clone();
+    edited[2] = answering(None, "/*", 500);
+    assert_eq!(touched(&change(&old, &edited)), (1, 0, 0));
+}
+
 #[test]
 fn small_changes_take_the_fewest_calls_there_are() {
-    let (pairs, more) = compare(pairs(400), small_rule);
+    let (pairs, more) = compare(pairs(1_000), small_rule);
     assert!(more.is_empty(), "{} of {pairs}: {}", more.len(), more.join("\n"));
 }
 
-/// The same holds with headers: of the first 200 pairs two take a call more.
 #[test]
-fn with_headers_nearly_all_changes_take_the_fewest_calls() {
-    let (pairs, more) = compare(pairs(200), small_rule_with_headers);
-    assert!(
-        more.len() as u64 * 50 <= pairs,
-        "{} of {pairs}: {}",
-        more.len(),
-        more.join("\n")
-    );
+fn with_headers_too_small_changes_take_the_fewest_calls_there_are() {
+    let (pairs, more) = compare(pairs(1_000), small_rule_with_headers);
+    assert!(more.is_empty(), "{} of {pairs}: {}", more.len(), more.join("\n"));
 }

@@ -194,6 +194,11 @@ fn listener_with_rules(listener: &Listener) -> Value {
         .iter()
         .map(|(id, association)| json!({ "AclId": id, "Status": association.acl_status() }))
         .collect();
+    shown["AScripts"] = listener
+        .scripts
+        .values()
+        .map(|script| ops::render_script(listener, script))
+        .collect();
     let mut rules: Vec<_> = listener.rules.values().collect();
     rules.sort_by_key(|rule| (rule.direction, rule.content.priority));
     shown["Rules"] = rules

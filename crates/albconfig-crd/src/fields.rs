@@ -67,6 +67,8 @@ use Update::{Controller, CreateOnly, InPlace, NoEffect, Replaced};
 
 const CREATE: &str = "CreateLoadBalancer";
 const LISTENER: &str = "CreateListener, UpdateListenerAttribute";
+const SCRIPT_ATTRIBUTES: &str =
+    "ALB does not tell them: they follow only together with the script's text, state or name.";
 const ACL: &str = "AssociateAclsWithListener, DissociateAclsFromListener";
 
 /// All fields below `spec` that hold a value, in the order of the reference page.
@@ -449,10 +451,47 @@ pub const FIELDS: &[FieldInfo] = &[
     ),
     row("spec.listeners[].tags[].value", CreateOnly, "CreateListener", ""),
     row(
-        "spec.listeners[].aScriptConfig",
-        NoEffect,
+        "spec.listeners[].aScriptConfig[].aScriptName",
+        Replaced,
+        "CreateAScripts, DeleteAScripts",
+        "On the listener it is `k8s-` and this name; scripts of other names are left alone. The managed controller's \
+         schema is not published: these fields follow the OpenAPI and are unverified.",
+    ),
+    row(
+        "spec.listeners[].aScriptConfig[].scriptContent",
+        InPlace,
+        "CreateAScripts, UpdateAScripts",
         "",
-        "Scripts are not managed; the shape in the managed controller is unverified.",
+    ),
+    row(
+        "spec.listeners[].aScriptConfig[].enabled",
+        InPlace,
+        "CreateAScripts, UpdateAScripts",
+        "",
+    ),
+    row(
+        "spec.listeners[].aScriptConfig[].position",
+        CreateOnly,
+        "CreateAScripts",
+        "ALB does not tell where a script runs: to move one, give it another name.",
+    ),
+    row(
+        "spec.listeners[].aScriptConfig[].extAttributeEnabled",
+        CreateOnly,
+        "CreateAScripts, UpdateAScripts",
+        SCRIPT_ATTRIBUTES,
+    ),
+    row(
+        "spec.listeners[].aScriptConfig[].extAttributes[].attributeKey",
+        CreateOnly,
+        "CreateAScripts, UpdateAScripts",
+        SCRIPT_ATTRIBUTES,
+    ),
+    row(
+        "spec.listeners[].aScriptConfig[].extAttributes[].attributeValue",
+        CreateOnly,
+        "CreateAScripts, UpdateAScripts",
+        SCRIPT_ATTRIBUTES,
     ),
 ];
 
@@ -477,10 +516,7 @@ fn collect(schema: &JSONSchemaProps, path: &str, fields: &mut Vec<(String, JSONS
         return;
     }
     match &schema.items {
-        // Scripts are one field: nothing of them reaches the cloud.
-        Some(JSONSchemaPropsOrArray::Schema(item))
-            if item.properties.is_some() && !path.ends_with("aScriptConfig") =>
-        {
+        Some(JSONSchemaPropsOrArray::Schema(item)) if item.properties.is_some() => {
             collect(item, &format!("{path}[]"), fields);
         }
         _ => fields.push((path.to_owned(), schema.clone())),

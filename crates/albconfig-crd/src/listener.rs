@@ -69,8 +69,8 @@ pub struct ListenerSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub tags: Vec<Tag>,
-    /// Programmable scripts (AScript). The field names follow the OpenAPI; the managed controller's own schema is not
-    /// published, so this part is unverified.
+    /// Programmable scripts (AScript), for Standard and StandardWithWaf. The field names follow the OpenAPI; the managed
+    /// controller's own schema is not published, so this part is unverified.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub a_script_config: Vec<AScript>,
@@ -291,10 +291,10 @@ pub struct AccessLogTracing {
 #[serde(rename_all = "camelCase", default)]
 #[schemars(transform = crate::schema::require(&["aScriptName", "scriptContent"]))]
 pub struct AScript {
-    /// Name, 2 to 128 characters.
-    #[schemars(length(min = 2, max = 128))]
+    /// Name, 2 to 124 characters, unique on the listener.
+    #[schemars(length(min = 2, max = 124))]
     pub a_script_name: String,
-    /// Source text.
+    /// Source text, in ALB's script language.
     pub script_content: String,
     /// Whether it runs.
     pub enabled: bool,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::{AlbConfig, ListenerSpec, LoadBalancerSpec, Tag, XForwardedForConfig};
+use crate::{AScript, AlbConfig, ListenerSpec, LoadBalancerSpec, Tag, XForwardedForConfig};
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,12 +108,6 @@ pub fn without_effect(albconfig: &AlbConfig) -> Vec<FieldError> {
     }
     for (index, listener) in albconfig.spec.listeners.iter().enumerate() {
         let at = |field: &str| format!("spec.listeners[{index}].{field}");
-        if !listener.a_script_config.is_empty() {
-            tell(
-                at("aScriptConfig"),
-                "scripts are not supported; manage them by other means or remove the field",
-            );
-        }
         if listener.protocol.eq_ignore_ascii_case("HTTPS") {
             continue;
         }
@@ -338,6 +332,7 @@ impl Check {
         self.tags(&at("tags"), &listener.tags);
         self.tls(path, listener);
         self.acl(path, listener);
+        self.scripts(&at("aScriptConfig"), &listener.a_script_config);
         if let Some(config) = &listener.x_forwarded_for_config {
             self.x_forwarded_for(&at("xForwardedForConfig"), config);
         }
@@ -352,6 +347,53 @@ impl Check {
                 1,
                 10_000,
             );
+        }
+    }
+
+    fn scripts(&mut self, path: &str, scripts: &[AScript]) {
+        let mut names = BTreeSet::new();
+        for (index, script) in scripts.iter().enumerate() {
+            let at = |field: &str| format!("{path}[{index}].{field}");
+            let name = script.a_script_name.as_str();
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if !(2..=124).contains(&name.chars().count()) || !name.chars().all(plain) {
+                self.fail(
+                    &at("aScriptName"),
+                    "must have 2 to 124 letters, digits, '.', '_' or '-'",
+                );
+            } else if !names.insert(name) {
+                self.fail(
+                    &at("aScriptName"),
+                    format!("{name:?} is a script of this listener already; choose another name"),
+                );
+            }
+            if script.script_content.trim().is_empty() {
+                self.fail(
+                    &at("scriptContent"),
+                    "is empty; write the script, or remove the entry",
+                );
+            }
+            if let Some(position) = script.position.as_deref() {
+                self.one_of(
+                    &at("position"),
+                    position,
+                    &["RequestHead", "RequestFoot", "ResponseHead"],
+                );
+            }
+            if script.ext_attribute_enabled && script.ext_attributes.is_empty() {
+                self.fail(
+                    &at("extAttributes"),
+                    "is empty while extAttributeEnabled is true; write an attribute, or set it to false",
+                );
+            }
+            for (n, attribute) in script.ext_attributes.iter().enumerate() {
+                if attribute.attribute_key.is_empty() {
+                    self.fail(
+                        &at(&format!("extAttributes[{n}].attributeKey")),
+                        "is empty; EsDebug is the only documented key",
+                    );
+                }
+            }
         }
     }
 

@@ -298,8 +298,26 @@ pub(crate) fn listener_cases() -> Vec<Case> {
             json!({ "tags": [{ "key": "team", "value": "web" }] }), values!("/listeners/443~1HTTPS/tags/team": "web"),
             json!({ "tags": [{ "key": "team", "value": "shop" }], "gzipEnabled": false }),
             values!("/listeners/443~1HTTPS/tags/team": "web", "/listeners/443~1HTTPS/gzip": false)), "AttributeFixed", "tags team of listener 443/HTTPS are not on it as written"),
-        told(listener("scripts", &["aScriptConfig"], json!({}), vec![],
-            json!({ "aScriptConfig": [{ "aScriptName": "one", "scriptContent": "x" }] }), vec![]), "FieldNotSupported", "scripts are not supported"),
+        listener("scripts", &["aScriptConfig[].aScriptName", "aScriptConfig[].scriptContent", "aScriptConfig[].enabled",
+                "aScriptConfig[].position", "aScriptConfig[].extAttributeEnabled", "aScriptConfig[].extAttributes[].attributeKey",
+                "aScriptConfig[].extAttributes[].attributeValue"],
+            json!({ "aScriptConfig": [
+                { "aScriptName": "one", "scriptContent": "first", "enabled": true, "position": "ResponseHead",
+                  "extAttributeEnabled": true, "extAttributes": [{ "attributeKey": "EsDebug", "attributeValue": "test" }] },
+                { "aScriptName": "two", "scriptContent": "second" }] }),
+            values!("/listeners/443~1HTTPS/scripts": [
+                { "name": "k8s-one", "content": "first", "enabled": true, "position": "ResponseHead", "attributes": { "EsDebug": "test" } },
+                { "name": "k8s-two", "content": "second", "enabled": false, "position": "RequestHead", "attributes": {} }]),
+            json!({ "aScriptConfig": [
+                { "aScriptName": "one", "scriptContent": "changed" }, { "aScriptName": "three", "scriptContent": "third", "enabled": true }] }),
+            values!("/listeners/443~1HTTPS/scripts": [
+                { "name": "k8s-one", "content": "changed", "enabled": false, "position": "ResponseHead", "attributes": {} },
+                { "name": "k8s-three", "content": "third", "enabled": true, "position": "RequestHead", "attributes": {} }])),
+        listener("scripts-off", &[], json!({ "aScriptConfig": [{ "aScriptName": "one", "scriptContent": "x" }] }),
+            values!("/listeners/443~1HTTPS/scripts/0/name": "k8s-one"), json!({}), values!("/listeners/443~1HTTPS/scripts": [])),
+        told(listener("script-mistake", &[], json!({}), values!("/listeners/443~1HTTPS/gzip": true),
+            json!({ "gzipEnabled": false, "aScriptConfig": [{ "aScriptName": "one", "scriptContent": "" }] }), values!("/listeners/443~1HTTPS/gzip": true)),
+            "AlbConfigInvalid", "spec.listeners[0].aScriptConfig[0].scriptContent: is empty"),
         told(listener("listener-mistake", &[], json!({}), values!("/listeners/443~1HTTPS/gzip": true),
             json!({ "gzipEnabled": false, "tags": [{ "key": "acs:x", "value": "" }] }), values!("/listeners/443~1HTTPS/gzip": true)),
             "AlbConfigInvalid", "spec.listeners[0].tags[0].key: may not start with"),

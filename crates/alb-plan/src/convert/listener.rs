@@ -158,6 +158,7 @@ pub(crate) fn listener_from_api(
             .unwrap_or_default(),
         acl: listener.acl_config.as_ref().and_then(acl_from_api),
         log: listener.log_config.as_ref().map(log_from_api),
+        scripts: Vec::new(),
         tags: tag_map(&listener.tags),
         rules: Vec::new(),
     }

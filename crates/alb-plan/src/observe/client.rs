@@ -14,6 +14,8 @@ use crate::ownership::Ownership;
 
 /// Reads of listeners at the same time.
 const PARALLEL_READS: usize = 5;
+/// Listeners whose scripts one call lists.
+const LISTENERS_PER_LIST: usize = 20;
 
 /// Reads everything that belongs to a gateway: its load balancer (the one of this id, or the one with the owner's tags)
 /// with listeners, certificates and rules, and the owner's server groups, access control lists and uploaded
@@ -110,12 +112,20 @@ impl Reader<'_> {
         rules.sort_by(|a, b| a.rule_id.cmp(&b.rule_id));
         rules.dedup_by(|a, b| a.rule_id == b.rule_id);
         let lives = |l: &alb::Listener| l.listener_status != "Deleting";
-        let mut observed: Vec<ObservedListener> = stream::iter(listeners.into_iter().filter(lives))
-            .map(|listener| self.listener(listener, &rules))
+        let ids: Vec<String> = listeners.iter().map(|l| l.listener_id.clone()).collect();
+        let found = stream::iter(listeners.into_iter().filter(lives))
+            .map(|listener| self.listener(listener))
             .buffered(PARALLEL_READS)
-            .try_filter_map(|found| async { Ok(found) })
-            .try_collect()
-            .await?;
+            .try_collect();
+        let (found, scripts): (Vec<Option<(alb::Listener, Vec<alb::ListenerCertificate>)>>, _) =
+            try_join!(found, self.scripts(&ids))?;
+        let mut observed: Vec<ObservedListener> = found
+            .iter()
+            .flatten()
+            .map(|(listener, certificates)| {
+                read::listener(listener, certificates, &rules, scripts.as_deref())
+            })
+            .collect();
         observed.sort_by_key(ObservedListener::key);
         Ok(observed)
     }
@@ -123,8 +133,7 @@ impl Reader<'_> {
     async fn listener(
         &self,
         listed: alb::Listener,
-        rules: &[alb::Rule],
-    ) -> Result<Option<ObservedListener>, Error> {
+    ) -> Result<Option<(alb::Listener, Vec<alb::ListenerCertificate>)>, Error> {
         let attributes = alb::GetListenerAttribute {
             listener_id: listed.listener_id.clone(),
         };
@@ -148,12 +157,33 @@ impl Reader<'_> {
                 if listener.tags.is_empty() {
                     listener.tags = listed.tags;
                 }
-                Ok(Some(read::listener(&listener, &certificates, rules)))
+                Ok(Some((listener, certificates)))
             }
             // Deleted between the two reads.
             Err(error) if error.class() == ErrorClass::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The scripts of listeners; `None` if the API refuses to list them: basic instances have none, and who lets its
+    /// listeners have none may not have the right.
+    async fn scripts(&self, listener_ids: &[String]) -> Result<Option<Vec<alb::AScript>>, Error> {
+        let mut scripts = Vec::new();
+        for ids in listener_ids.chunks(LISTENERS_PER_LIST) {
+            let request = alb::ListAScripts {
+                listener_ids: ids.to_vec(),
+                ..Default::default()
+            };
+            match self.client.all_pages(request).await {
+                Ok(page) => scripts.extend(page),
+                Err(error) if matches!(error.class(), ErrorClass::Permanent | ErrorClass::NotFound) => {
+                    tracing::debug!(%error, "cannot list scripts; continuing without");
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(scripts))
     }
 
     async fn server_groups(&self) -> Result<BTreeMap<String, ObservedServerGroup>, Error> {

@@ -369,6 +369,7 @@ impl<'a> Context<'a> {
         self.associate_certificates(&work);
         self.bind_acls(&work);
         self.listener_log(&work.wanted, found);
+        self.scripts(&work.wanted, found);
         self.work.push(work);
     }
 

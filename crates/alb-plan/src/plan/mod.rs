@@ -9,6 +9,7 @@ mod listeners;
 mod load_balancer;
 mod quota;
 mod rules;
+mod scripts;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};

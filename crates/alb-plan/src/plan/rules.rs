@@ -53,7 +53,7 @@ impl<'a> Context<'a> {
             actions: resolved_actions(&rule.actions, &self.ids),
             ..rule.clone()
         };
-        let (calls, tight) = schedule(&units, room, batch, &resolve);
+        let (calls, tight) = schedule(&units, room, batch, &resolve, &|rule| self.owns_rule(rule));
         drop(units);
         self.work = work;
         self.report_exhausted(&full);
@@ -215,7 +215,7 @@ impl<'a> Context<'a> {
                 hidden: false,
             });
         }
-        (Unit { changes }, full)
+        (Unit { changes, found }, full)
     }
 
     fn report_tight(&mut self, calls: &[Call], tight: bool) {

@@ -78,11 +78,12 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// A move as a creation and a deletion.
-    pub(crate) fn split(&self) -> Option<[Self; 2]> {
+    /// A move or an edit as a creation and a deletion; `beside` finds a free number beside one for an edit.
+    pub(crate) fn split(&self, mut beside: impl FnMut(u16) -> Option<u16>) -> Option<[Self; 2]> {
         let (from, at) = match self.role {
             Role::Up { at } => (self.found?.priority(), at),
             Role::Down { from, to } => (from, to),
+            Role::Edit { at } => (at, beside(at)?),
             _ => return None,
         };
         let created = Self {
@@ -118,7 +119,8 @@ impl<'a> Change<'a> {
                 RuleOp::Update(RuleUpdate {
                     id,
                     priority: match role {
-                        Role::Up { at } | Role::Convert { at, .. } => Some(at),
+                        Role::Up { at } => Some(at),
+                        Role::Convert { from, at, .. } => Some(at).filter(|at| *at != from),
                         Role::Down { to, .. } => Some(to),
                         _ => None,
                     },

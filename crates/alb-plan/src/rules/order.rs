@@ -175,7 +175,7 @@ pub(crate) fn precedes(u: &Node<'_>, v: &Node<'_>) -> bool {
 
 /// Whether the answer depends on the groups of an expression among the rule's paths: equal actions of two such rules can
 /// answer differently.
-fn reads_groups(rule: &Rule) -> bool {
+pub(crate) fn reads_groups(rule: &Rule) -> bool {
     let reads = |text: &str| {
         let after = text
             .match_indices("${")

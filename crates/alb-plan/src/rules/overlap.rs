@@ -20,8 +20,9 @@ pub(crate) fn covers(wide: &Rule, narrow: &Rule) -> bool {
             .all(|w| narrow.conditions.iter().any(|n| implies(n, w)))
 }
 
-/// Whether a rule is there to answer all that another one answers, for a host that both name. Whoever has to do without
-/// the new one keeps the old one for it; a rule for every host is nobody's successor.
+/// Whether a rule is there to answer all that another one answers: it has the same conditions, or it covers them for a host
+/// that both name. Whoever has to do without the new one keeps the old one for it. But for one of the same conditions, a
+/// rule for every host is nobody's successor.
 ///
 /// `true` is a proof; regular expressions, headers and cookies have to be equal.
 pub fn succeeds(new: &Rule, old: &Rule) -> bool {
@@ -33,11 +34,12 @@ pub fn succeeds(new: &Rule, old: &Rule) -> bool {
         values.map(|host| host.to_ascii_lowercase()).collect()
     };
     let (new_hosts, old_hosts) = (hosts(new), hosts(old));
-    covers(new, old) && old_hosts.iter().any(|host| new_hosts.contains(host))
+    let is_other_version = new.direction == old.direction && new.conditions == old.conditions;
+    is_other_version || covers(new, old) && old_hosts.iter().any(|host| new_hosts.contains(host))
 }
 
 /// Whether all that satisfies `narrow` satisfies `wide`: conditions of one kind, each value inside one of the other's.
-fn implies(narrow: &Condition, wide: &Condition) -> bool {
+pub(crate) fn implies(narrow: &Condition, wide: &Condition) -> bool {
     let all_inside = |narrow: &[Text], wide: &[Text], inside: fn(&str, &str) -> bool| {
         narrow.iter().all(|n| wide.iter().any(|w| inside(n, w)))
     };
@@ -233,6 +235,13 @@ mod tests {
             &on(&["a.com"], "/x")
         ));
         assert!(!succeeds(&on(&["*.com"], "/*"), &on(&["a.com"], "/x")));
+    }
+
+    #[test]
+    fn a_rule_succeeds_another_version_of_it_on_every_host() {
+        let everywhere = rule(vec![Condition::path(["/*"])]);
+        assert!(succeeds(&everywhere, &everywhere));
+        assert!(!succeeds(&everywhere, &rule(vec![Condition::path(["/a"])])));
     }
 
     #[test]

@@ -59,6 +59,48 @@ pub(crate) fn place(wanted: &[Wanted], occupied: &[u16]) -> Option<Vec<u16>> {
     Some(out)
 }
 
+/// Numbers that are held, among which more can be taken one by one.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers {
+    held: Vec<u16>,
+}
+
+impl Numbers {
+    /// Of numbers in any order.
+    pub(crate) fn new(held: impl Iterator<Item = u16>) -> Self {
+        let mut held: Vec<u16> = held.collect();
+        held.sort_unstable();
+        held.dedup();
+        Self { held }
+    }
+
+    /// Takes a number between two that are held.
+    pub(crate) fn take_between(&mut self, low: Option<u16>, high: Option<u16>) -> Option<u16> {
+        let free = Free { occupied: &self.held };
+        let is_gap = low.is_none_or(|low| high.is_none_or(|high| low < high));
+        if !is_gap || free.between(low, high) == 0 {
+            return None;
+        }
+        let mut number = [0];
+        spread(&mut number, low.unwrap_or(0), high, &free);
+        let at = self.held.partition_point(|held| *held < number[0]);
+        self.held.insert(at, number[0]);
+        Some(number[0])
+    }
+
+    /// Takes a number with no other one between it and one that is held.
+    pub(crate) fn take_beside(&mut self, number: u16) -> Option<u16> {
+        let below = self.held.partition_point(|held| *held < number);
+        let above = self.held.partition_point(|held| *held <= number);
+        let (low, high) = (
+            below.checked_sub(1).map(|at| self.held[at]),
+            self.held.get(above).copied(),
+        );
+        self.take_between(low, Some(number))
+            .or_else(|| self.take_between(Some(number), high))
+    }
+}
+
 struct Free<'a> {
     occupied: &'a [u16],
 }

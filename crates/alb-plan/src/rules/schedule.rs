@@ -5,19 +5,24 @@ use std::collections::VecDeque;
 use alb_model::Rule;
 
 use super::diff::{Change, RuleOp};
-use super::order::{Batch, Kind, Node, Order, Role, Run, SEARCHED, canonical, precedes, runs};
-
-/// Changes beyond which cheaper forms are not looked for: the search is quadratic.
-const SEARCHED_CHANGES: usize = 60;
-/// Deletions times creations up to which conversions are looked for.
-const TRIED_PAIRS: usize = 64;
-/// Pairings that are tried at most.
-const TRIED_PAIRINGS: usize = 100;
+use super::forms::cheapest;
+use super::order::{Batch, Kind, Node, Order, SEARCHED, canonical, precedes};
+use crate::observed::ObservedRule;
 
 /// All changes on one listener.
 #[derive(Debug, Default)]
 pub(crate) struct Unit<'a> {
     pub(crate) changes: Vec<Change<'a>>,
+    /// All rules that are there, ours or not, of both directions.
+    pub(crate) found: &'a [ObservedRule],
+}
+
+impl Unit<'_> {
+    /// The numbers that rules have or will have, in any order.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u16> {
+        let taken = self.changes.iter().filter_map(|change| change.role.takes());
+        self.found.iter().map(ObservedRule::priority).chain(taken)
+    }
 }
 
 /// Changes of one listener that one call makes.
@@ -31,12 +36,14 @@ pub(crate) struct Call {
 }
 
 /// The calls that make all changes, while the load balancer never holds more than `room` rules above what it holds now.
+/// `resolve` replaces keys of groups by their ids, `ours` says which rules may be touched.
 /// Calls of different listeners are independent unless room is short, which the second value says.
 pub(crate) fn schedule(
     units: &[Unit<'_>],
     room: usize,
     batch: Batch,
     resolve: &dyn Fn(&Rule) -> Rule,
+    ours: &dyn Fn(&ObservedRule) -> bool,
 ) -> (Vec<Call>, bool) {
     let created: usize = units.iter().map(|u| count(&u.changes, Kind::Create)).sum();
     if created > room {
@@ -48,7 +55,7 @@ pub(crate) fn schedule(
     let mut spare = room - created;
     let mut calls = Vec::new();
     for (unit, u) in units.iter().enumerate() {
-        let (changes, runs) = cheapest(&u.changes, spare, batch);
+        let (changes, runs) = cheapest(u, spare, batch, resolve, ours);
         spare -= count(&changes, Kind::Create).saturating_sub(count(&u.changes, Kind::Create));
         for run in runs {
             for chunk in rest_first(&run.changes, batch.size(run.kind)) {
@@ -128,111 +135,12 @@ fn blunt(units: &[Unit<'_>], room: usize, batch: Batch, resolve: &dyn Fn(&Rule) 
     }
 }
 
-fn count(changes: &[Change<'_>], kind: Kind) -> usize {
+pub(super) fn count(changes: &[Change<'_>], kind: Kind) -> usize {
     changes.iter().filter(|c| c.role.kind() == kind).count()
 }
 
-fn nodes<'a>(changes: &[Change<'a>]) -> Vec<Node<'a>> {
+pub(super) fn nodes<'a>(changes: &[Change<'a>]) -> Vec<Node<'a>> {
     changes.iter().map(Change::node).collect()
-}
-
-/// The form of the changes that needs the fewest calls. Moves can also be made as creation and deletion, a creation and
-/// a deletion as one conversion; the plain form wins a draw.
-fn cheapest<'a>(changes: &[Change<'a>], spare: usize, batch: Batch) -> (Vec<Change<'a>>, Vec<Run>) {
-    let plain = changes.to_vec();
-    // Without conversions changes never wait in a circle.
-    let plain_runs = runs(&nodes(&plain), batch).unwrap_or_else(|| canonical(&nodes(&plain)));
-    let mut best = (batch.calls(&plain_runs), plain, plain_runs);
-    if best.0 <= 1 {
-        return (best.1, best.2);
-    }
-    let mut offer = |changes: Vec<Change<'a>>| {
-        if let Some(runs) = runs(&nodes(&changes), batch) {
-            let calls = batch.calls(&runs);
-            if calls < best.0 {
-                best = (calls, changes, runs);
-            }
-        }
-    };
-    for ups in [false, true] {
-        for downs in [false, true] {
-            let chosen = |role| match role {
-                Role::Up { .. } => ups,
-                Role::Down { .. } => downs,
-                _ => false,
-            };
-            let split: Vec<Change<'a>> = changes
-                .iter()
-                .flat_map(|c| match c.split().filter(|_| chosen(c.role)) {
-                    Some(parts) => parts.to_vec(),
-                    None => vec![*c],
-                })
-                .collect();
-            if split.len() > changes.len() && split.len() - changes.len() <= spare {
-                offer(split);
-            }
-        }
-    }
-    if changes.len() <= SEARCHED_CHANGES
-        && let Some(converted) = Conversions::find(changes, batch)
-    {
-        offer(converted);
-    }
-    (best.1, best.2)
-}
-
-/// Looks for conversions: pairs of a deletion and a creation that one update makes, as long as no change waits for
-/// itself. A conversion can rule out another one, so pairings are tried, up to a bound.
-struct Conversions<'a> {
-    batch: Batch,
-    best: Option<(usize, Vec<Change<'a>>)>,
-    tries_left: usize,
-}
-
-impl<'a> Conversions<'a> {
-    fn find(changes: &[Change<'a>], batch: Batch) -> Option<Vec<Change<'a>>> {
-        let (created, deleted) = (count(changes, Kind::Create), count(changes, Kind::Delete));
-        if created == 0 || deleted == 0 || created * deleted > TRIED_PAIRS {
-            return None;
-        }
-        let mut search = Self {
-            batch,
-            best: None,
-            tries_left: TRIED_PAIRINGS,
-        };
-        search.go(changes.to_vec(), 0);
-        search.best.map(|(_, changes)| changes)
-    }
-
-    /// Pairs the creations from the `next` one on.
-    fn go(&mut self, changes: Vec<Change<'a>>, next: usize) {
-        let Some(created) = (next..changes.len()).find(|i| changes[*i].role.kind() == Kind::Create) else {
-            return;
-        };
-        for deleted in (0..changes.len()).filter(|i| changes[*i].role.kind() == Kind::Delete) {
-            if self.tries_left == 0 {
-                return;
-            }
-            self.tries_left -= 1;
-            let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
-                continue;
-            };
-            let mut tried = changes.clone();
-            tried[created] = merged;
-            tried.remove(deleted);
-            let Some(found) = runs(&nodes(&tried), self.batch) else {
-                continue;
-            };
-            let calls = self.batch.calls(&found);
-            if self.best.as_ref().is_none_or(|(best, _)| calls < *best) {
-                self.best = Some((calls, tried.clone()));
-            }
-            // What stood behind the deletion moved up by one.
-            let next = created + 1 - usize::from(deleted < created);
-            self.go(tried, next);
-        }
-        self.go(changes, created + 1);
-    }
 }
 
 /// Scheduling at the rule quota: what can go goes first, what fits comes, a rule that has to stay until its successor is

@@ -260,6 +260,20 @@ pub(super) fn change_listeners(script: &mut Script) {
     ] {
         script.alb(action, &format!("{lsn}{params}"));
     }
+    let answer = script.alb(
+        "CreateAScripts",
+        "ListenerId={lsn}\nAScripts.1.AScriptName=greet\nAScripts.1.ScriptContent=say('hello')\nAScripts.1.Enabled=true\n\
+         AScripts.1.Position=ResponseHead\nAScripts.1.ExtAttributeEnabled=true\n\
+         AScripts.1.ExtAttributes.1.AttributeKey=EsDebug\nAScripts.1.ExtAttributes.1.AttributeValue=test",
+    );
+    script.note("as", &answer, "/AScriptIds/0/AScriptId");
+    script.alb(
+        "UpdateAScripts",
+        "AScripts.1.AScriptId={as}\nAScripts.1.ScriptContent=say('bye')\nAScripts.1.Enabled=false",
+    );
+    let answer = script.alb("ListAScripts", "ListenerIds.1={lsn}");
+    assert_eq!(answer["AScripts"][0]["ScriptContent"], "say('bye')");
+    script.alb("DeleteAScripts", "AScriptIds.1={as}");
     script.alb("ListListeners", "LoadBalancerIds.1={lb}\nTag.1.Key=k");
     script.alb(
         "AddEntriesToAcl",

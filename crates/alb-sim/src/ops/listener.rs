@@ -71,6 +71,7 @@ pub(super) fn create(call: &mut Call<'_>) -> Answer {
         acl_type: AclType::White,
         acls: BTreeMap::new(),
         log: None,
+        scripts: BTreeMap::new(),
         tags,
         rules: BTreeMap::new(),
     };
@@ -264,6 +265,9 @@ pub(super) fn change_listener(
                 listener.phase = Phase::Ready;
                 listener.pending = None;
                 listener.settle_associations(Association::Associated);
+                listener
+                    .scripts
+                    .retain(|_, script| script.phase != Phase::Creating);
             }
         },
     ))

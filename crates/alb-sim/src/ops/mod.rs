@@ -17,6 +17,7 @@ mod page;
 mod refusals;
 mod rule;
 mod rule_content;
+mod script;
 mod server;
 mod server_group;
 mod tag;
@@ -38,6 +39,7 @@ pub(crate) use health::HealthSource;
 pub(crate) use listener::render as render_listener;
 pub(crate) use load_balancer::render as render_load_balancer;
 pub(crate) use rule::render as render_rule;
+pub(crate) use script::render as render_script;
 pub(crate) use server::render as render_server;
 pub(crate) use server_group::render as render_server_group;
 
@@ -136,6 +138,10 @@ fn alb(action: &str) -> Option<Operation> {
         "ListAcls" => acl::list,
         "ListAclEntries" => acl::list_entries,
         "ListAclRelations" => acl::list_relations,
+        "CreateAScripts" => script::create,
+        "UpdateAScripts" => script::update,
+        "DeleteAScripts" => script::delete,
+        "ListAScripts" => script::list,
         _ => return None,
     })
 }

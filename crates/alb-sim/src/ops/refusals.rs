@@ -66,6 +66,10 @@ fn templates() -> Vec<(&'static str, String)> {
             "AclId={acl}\nAclEntries.1.Entry=10.0.0.0/8".into(),
         ),
         (
+            "CreateAScripts",
+            "ListenerId={lsn}\nAScripts.1.AScriptName=greet\nAScripts.1.ScriptContent=say()\nAScripts.1.Enabled=true".into(),
+        ),
+        (
             "TagResources",
             "ResourceType=servergroup\nResourceId.1={sgp}\nTag.1.Key=a\nTag.1.Value=b".into(),
         ),

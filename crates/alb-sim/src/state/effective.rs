@@ -8,7 +8,7 @@ use alb_model::{
     ServerGroupKey, ServerGroupRef, Sticky, XForwardedFor, ZoneMapping,
 };
 
-use super::{Listener, LoadBalancer, ServerGroup, ServerStatus, Store, Tags};
+use super::{Listener, LoadBalancer, Script, ServerGroup, ServerStatus, Store, Tags};
 use crate::wire;
 
 /// The effective state of a load balancer; `None` when there is none.
@@ -129,8 +129,26 @@ fn listener(source: &Listener) -> alb_model::Listener {
         x_forwarded_for: x_forwarded_for(attributes.x_forwarded_for_config.as_ref()),
         acl: acl_binding(source),
         log: source.log.as_ref().map(listener_log),
+        scripts: scripts(source),
         tags: tags(&source.tags),
         rules,
+    }
+}
+
+fn scripts(source: &Listener) -> Vec<alb_model::Script> {
+    let there = source.scripts.values().filter(|script| script.phase.serves());
+    let mut scripts: Vec<_> = there.map(script).collect();
+    scripts.sort_by(|a, b| a.name.cmp(&b.name));
+    scripts
+}
+
+fn script(source: &Script) -> alb_model::Script {
+    alb_model::Script {
+        name: source.name.clone(),
+        content: source.content.clone(),
+        enabled: source.enabled,
+        position: source.position.parse().unwrap_or_default(),
+        attributes: source.attributes.clone(),
     }
 }
 

@@ -80,6 +80,8 @@ pub(crate) struct Listener {
     pub(crate) acl_type: AclType,
     pub(crate) acls: BTreeMap<String, Association>,
     pub(crate) log: Option<wire::LogConfig>,
+    /// Programmable scripts by id.
+    pub(crate) scripts: BTreeMap<String, Script>,
     pub(crate) tags: Tags,
     pub(crate) rules: BTreeMap<String, Rule>,
 }
@@ -100,6 +102,29 @@ impl Listener {
         std::iter::once(&self.attributes)
             .chain(&self.pending)
             .filter_map(wire::ListenerAttributes::default_group)
+    }
+}
+
+/// A programmable script.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) id: String,
+    pub(crate) phase: Phase,
+    pub(crate) name: String,
+    pub(crate) content: String,
+    pub(crate) enabled: bool,
+    pub(crate) position: String,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+impl Script {
+    pub(crate) fn status(&self) -> &'static str {
+        match self.phase {
+            Phase::Creating => "Creating",
+            Phase::Ready => "Available",
+            Phase::Configuring => "Configuring",
+            Phase::Deleting | Phase::Failed => "Deleting",
+        }
     }
 }
 

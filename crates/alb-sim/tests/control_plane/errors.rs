@@ -34,9 +34,9 @@ async fn versions_actions_and_methods() {
         setup.raw_as("2014-05-26", "DescribeInstances", &[]).await.code(),
         "InvalidVersion"
     );
-    let unsupported = setup.raw("CreateAScripts", &[("ListenerId", "lsn-1")]).await;
+    let unsupported = setup.raw("AttachAScripts", &[("ListenerId", "lsn-1")]).await;
     assert_eq!(unsupported.code(), "UnsupportedOperation");
-    assert!(unsupported.text("Message").contains("CreateAScripts"));
+    assert!(unsupported.text("Message").contains("AttachAScripts"));
     let put = setup.http().put(setup.sim.endpoint()).send().await.unwrap();
     assert_eq!(read(put).await.code(), "UnsupportedHTTPMethod");
 }

@@ -41,7 +41,7 @@ impl Mark {
 pub struct DiffLine {
     /// What happens.
     pub mark: Mark,
-    /// What it happens to: `load balancer`, `listener 80/HTTP`, `server groups`, `certificates`, `access control lists`.
+    /// What it happens to: `load balancer`, `listener 80/HTTP`, `server groups`, `certificates`, `access control lists`, `scripts`.
     pub part: String,
     /// The thing itself, and what it becomes.
     pub text: String,
@@ -68,6 +68,19 @@ const IGNORED: [&str; 7] = [
     "name",
 ];
 
+/// Scripts by listener and name.
+fn scripts(observed: &Observed) -> BTreeMap<String, Value> {
+    let of = |listener: &ObservedListener| {
+        let (port, protocol) = listener.key();
+        let scripts = listener.scripts.clone().unwrap_or_default().into_iter();
+        scripts.map(move |script| {
+            let shown = serde_json::json!({ "content": script.content, "enabled": script.enabled });
+            (format!("{} on {port}/{protocol}", script.name), shown)
+        })
+    };
+    observed.listeners.iter().flat_map(of).collect()
+}
+
 impl Diff {
     /// Compares two states. `desired` tells which objects ask for a rule.
     pub fn new(before: &Observed, after: &Observed, desired: &Gateway) -> Self {
@@ -89,6 +102,7 @@ impl Diff {
                 .collect()
         };
         diff.named("access control lists", &acls(before), &acls(after));
+        diff.named("scripts", &scripts(before), &scripts(after));
         diff
     }
 

@@ -36,6 +36,7 @@ impl Names {
             "CreateListener" => "lsn",
             "CreateServerGroup" => "sgp",
             "CreateAcl" => "nacl",
+            "CreateAScripts" => "as",
             _ => "id",
         };
         self.made += 1;

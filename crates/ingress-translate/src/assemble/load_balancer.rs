@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use alb_model::{
     AccessLog, Acl, AclBinding, CertificateRef, Listener, ListenerLog, ListenerProtocol, LoadBalancer,
-    QuicConfig, ServerGroupRef, Tags, Text, XForwardedFor, ZoneMapping,
+    QuicConfig, Script, ServerGroupRef, Tags, Text, XForwardedFor, ZoneMapping,
 };
-use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, ListenerSpec, Tag};
+use albconfig_crd::{AScript, AlbConfig, GROUP_NAMESPACE, ListenerSpec, Tag};
 use sha2::{Digest, Sha256};
 
 use super::{PLACEHOLDER, group_of};
@@ -187,10 +187,24 @@ pub(super) fn listener(
                 .and_then(|tracing| tracing.tracing_sample)
                 .and_then(|sample| u32::try_from(sample).ok()),
         }),
+        scripts: spec.a_script_config.iter().map(script).collect(),
         tags: tags(&spec.tags),
         rules: Vec::new(),
     };
     Some((listener, acl))
+}
+
+fn script(spec: &AScript) -> Script {
+    let attributes = spec.ext_attributes.iter().filter(|_| spec.ext_attribute_enabled);
+    Script {
+        name: spec.a_script_name.clone(),
+        content: spec.script_content.clone(),
+        enabled: spec.enabled,
+        position: spec.position.as_deref().map(word).unwrap_or_default(),
+        attributes: attributes
+            .map(|a| (a.attribute_key.clone(), a.attribute_value.clone()))
+            .collect(),
+    }
 }
 
 /// Certificates named by id: the default first, the others in their order.

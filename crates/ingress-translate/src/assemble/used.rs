@@ -7,15 +7,8 @@ use alb_model::{Action, Rule, ServerGroupKey, ServerGroupRef};
 use rustc_hash::FxHashSet;
 
 use super::placement::Claim;
+use super::sorting::padded;
 use crate::fragment::{Backend, Compiled};
-
-/// The start of a text as a number of the same order: comparing it saves most looks at the texts.
-fn start_of(text: &str) -> u128 {
-    let mut start = [0; 16];
-    let length = text.len().min(start.len());
-    start[..length].copy_from_slice(&text.as_bytes()[..length]);
-    u128::from_be_bytes(start)
-}
 
 /// Those so far. Paths that became the rules they were compiled to are counted by number, as looking into each rule would
 /// cost several cache misses.
@@ -71,8 +64,9 @@ impl UsedGroups {
         let used = all
             .zip(&self.used)
             .filter(|(backend, used)| **used || !self.more.is_empty() && self.more.contains(&backend.key));
+        // The start of a key as a number of the same order: comparing it saves most looks at the keys.
         let mut used: Vec<(u128, &Arc<Backend>)> = used
-            .map(|(backend, _)| (start_of(&backend.key.0), backend))
+            .map(|(backend, _)| (u128::from_be_bytes(padded(backend.key.0.as_bytes())), backend))
             .collect();
         used.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.key.cmp(&y.key)));
         used.dedup_by(|(a, younger), (b, older)| a == b && younger.key == older.key);
