@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alb_model::{Gateway, ListenerProtocol, Origins, Server};
-use alb_plan::{Observed, RuleIdentity};
+use alb_plan::Observed;
 use dashmap::DashMap;
 
 use crate::cloud::PARALLEL_STEPS;
@@ -100,7 +100,7 @@ impl View {
         let rule = listener
             .rules
             .iter()
-            .find(|r| RuleIdentity::of(r).rule_name() == rule_name)?;
+            .find(|r| alb_plan::rule_name(r) == rule_name)?;
         Some(rule.origins.clone())
     }
 }

@@ -203,7 +203,7 @@ api_enum! {
     }
 }
 
-/// A header to set (`InsertHeaderConfig`); an existing one of that name is replaced.
+/// A header to set (`InsertHeaderConfig`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InsertHeader {
@@ -213,6 +213,10 @@ pub struct InsertHeader {
     pub value: String,
     /// Where the value comes from.
     pub value_type: HeaderValueType,
+    /// Whether a header of that name stays as it is when the message has one (`CoverEnabled` is false); by default it is
+    /// replaced. `ListRules` does not tell it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_existing: bool,
 }
 
 /// A header to remove (`RemoveHeaderConfig`).

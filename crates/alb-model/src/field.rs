@@ -1,6 +1,7 @@
 //! Where something stands in an object.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -18,8 +19,8 @@ pub struct Field(Form);
 enum Form {
     /// `spec.rules[…].http.paths[…]`.
     Path(u32, u32),
-    /// Never the text of the other form.
-    Other(Text),
+    /// Never the text of the other form. Rare, and behind a pointer: in place it would make every field larger.
+    Other(Arc<str>),
 }
 
 impl Field {
@@ -43,7 +44,7 @@ fn parse_path(text: &str) -> Option<Form> {
 
 impl From<Text> for Field {
     fn from(text: Text) -> Self {
-        Self(parse_path(&text).unwrap_or(Form::Other(text)))
+        Self::from(text.as_str())
     }
 }
 
@@ -75,7 +76,7 @@ impl PartialEq<str> for Field {
     fn eq(&self, other: &str) -> bool {
         match &self.0 {
             path @ Form::Path(..) => parse_path(other).as_ref() == Some(path),
-            Form::Other(text) => text == other,
+            Form::Other(text) => **text == *other,
         }
     }
 }

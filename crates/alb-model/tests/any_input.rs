@@ -68,6 +68,7 @@ fn action() -> impl Strategy<Value = Action> {
                 key,
                 value,
                 value_type,
+                ..InsertHeader::default()
             })
         },
     );

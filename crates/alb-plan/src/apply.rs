@@ -248,7 +248,7 @@ impl Observed {
             }),
             StepOp::DeleteScripts { listener, ids } => {
                 self.change_scripts(*listener, |found| {
-                    found.retain(|script| !ids.contains(&script.id))
+                    found.retain(|script| !ids.contains(&script.id));
                 });
             }
             StepOp::CreateRules { listener, rules } => {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
-use alb_model::{Condition, Direction, KeyValue, Rule, Text};
+use alb_model::{Action, Condition, Direction, InsertHeader, KeyValue, Rule, Text};
 use rustc_hash::FxHasher;
 use sha2::{Digest, Sha256};
 
@@ -57,10 +57,57 @@ impl RuleIdentity {
         bytes.copy_from_slice(&digest[..16]);
         Self(bytes)
     }
+}
 
-    /// The `RuleName` of a rule with this identity.
-    pub fn rule_name(self) -> String {
-        format!("{RULE_NAME_PREFIX}{self}")
+/// The `RuleName` of a rule: its identity, and which of its `InsertHeader` actions leave existing headers alone
+/// (`CoverEnabled` is false), which the API takes but does not tell. The first action is the lowest bit of a hexadecimal
+/// number.
+///
+/// ```
+/// use alb_model::{Action, InsertHeader, Rule};
+///
+/// let mut rule = Rule::default();
+/// let plain = alb_plan::rule_name(&rule);
+/// rule.actions.push(Action::InsertHeader(InsertHeader { keeps_existing: true, ..InsertHeader::default() }));
+/// assert_eq!(alb_plan::rule_name(&rule), format!("{plain}-keep1"));
+/// ```
+pub fn rule_name(rule: &Rule) -> String {
+    let identity = RuleIdentity::of(rule);
+    let kept = inserts(&rule.actions)
+        .zip(0..u64::BITS)
+        .fold(0_u64, |kept, (insert, bit)| {
+            kept | u64::from(insert.keeps_existing) << bit
+        });
+    match kept {
+        0 => format!("{RULE_NAME_PREFIX}{identity}"),
+        kept => format!("{RULE_NAME_PREFIX}{identity}{KEPT}{kept:x}"),
+    }
+}
+
+/// Between the identity in a rule's name and the headers it keeps.
+const KEPT: &str = "-keep";
+
+fn inserts(actions: &[Action]) -> impl Iterator<Item = &InsertHeader> {
+    actions.iter().filter_map(|action| match action {
+        Action::InsertHeader(insert) => Some(insert),
+        _ => None,
+    })
+}
+
+/// Sets [`InsertHeader::keeps_existing`] as the name of a rule that is there tells.
+pub(crate) fn mark_kept_headers(name: &str, actions: &mut [Action]) {
+    let kept = name
+        .strip_prefix(RULE_NAME_PREFIX)
+        .and_then(|rest| rest.split_once(KEPT));
+    let Some(kept) = kept.and_then(|(_, kept)| u64::from_str_radix(kept, 16).ok()) else {
+        return;
+    };
+    let inserts = actions.iter_mut().filter_map(|action| match action {
+        Action::InsertHeader(insert) => Some(insert),
+        _ => None,
+    });
+    for (insert, bit) in inserts.zip(0..u64::BITS) {
+        insert.keeps_existing = kept >> bit & 1 == 1;
     }
 }
 
@@ -124,7 +171,7 @@ fn is_ordered(paths: &[Text]) -> bool {
     paths.iter().any(|v| v.starts_with("~*"))
 }
 
-/// Whether a rule name says that a controller made the rule: this one (`k8s-` and 32 hex digits), or the open-source
+/// Whether a rule name says that a controller made the rule: this one (`k8s-` and 32 hex digits, and what [`rule_name`] adds), or the open-source
 /// ALB ingress controller (`rule-<port>-<priority>`, with or without the direction in front of the number).
 ///
 /// ```
@@ -134,7 +181,13 @@ fn is_ordered(paths: &[Text]) -> bool {
 /// ```
 pub fn is_controller_rule_name(name: &str) -> bool {
     if let Some(hash) = name.as_bytes().strip_prefix(RULE_NAME_PREFIX.as_bytes()) {
-        return hash.len() == 32 && hash.iter().all(u8::is_ascii_hexdigit);
+        let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+        let Some((hash, rest)) = hash.split_at_checked(32) else {
+            return false;
+        };
+        let kept = rest.strip_prefix(KEPT.as_bytes());
+        return is_hex(hash)
+            && (rest.is_empty() || kept.is_some_and(|kept| !kept.is_empty() && is_hex(kept)));
     }
     let number = |part: Option<&str>| {
         part.is_some_and(|p| !p.is_empty() && p.len() <= 5 && p.bytes().all(|b| b.is_ascii_digit()))
@@ -336,8 +389,32 @@ mod tests {
         for name in ["rule-80-1", "rule-443-10000", "rule-80-Response-3"] {
             assert!(is_controller_rule_name(name), "{name}");
         }
-        assert!(is_controller_rule_name(
-            &RuleIdentity::of(&Rule::default()).rule_name()
-        ));
+        let mut rule = Rule::default();
+        assert!(is_controller_rule_name(&rule_name(&rule)));
+        for keeps_existing in [false, true, true] {
+            rule.actions
+                .push(Action::RemoveHeader(alb_model::RemoveHeader::default()));
+            rule.actions.push(Action::InsertHeader(InsertHeader {
+                keeps_existing,
+                ..InsertHeader::default()
+            }));
+        }
+        let name = rule_name(&rule);
+        assert!(
+            is_controller_rule_name(&name) && name.ends_with("-keep6"),
+            "{name}"
+        );
+        let mut read = rule.actions.clone();
+        for action in &mut read {
+            if let Action::InsertHeader(insert) = action {
+                insert.keeps_existing = !insert.keeps_existing;
+            }
+        }
+        mark_kept_headers(&name, &mut read);
+        assert_eq!(read, rule.actions);
+        for bad in ["-keep", "-keepx", "-other", "0"] {
+            let name = format!("{}{bad}", rule_name(&Rule::default()));
+            assert!(!is_controller_rule_name(&name), "{name}");
+        }
     }
 }

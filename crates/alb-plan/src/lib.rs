@@ -79,7 +79,7 @@ mod step;
 
 pub use build::servers_request;
 pub use describe::{actions as describe_actions, conditions as describe_conditions};
-pub use identity::{RULE_NAME_PREFIX, RuleIdentity, is_controller_rule_name};
+pub use identity::{RULE_NAME_PREFIX, RuleIdentity, is_controller_rule_name, rule_name};
 pub use ids::{Resolved, Unresolved};
 pub use mark::ServerMark;
 pub use observed::{

@@ -72,6 +72,7 @@ fn foreign_made() -> (Observed, Gateway) {
                 ..Listener::default()
             },
             status: "Running".into(),
+            scripts: Some(Vec::new()),
             rules: rules
                 .iter()
                 .zip(1..)
@@ -153,6 +154,7 @@ fn a_reused_load_balancer_keeps_what_was_on_it() {
                 ..Listener::default()
             },
             status: "Running".into(),
+            scripts: Some(Vec::new()),
             rules: vec![ObservedRule {
                 rule: Rule {
                     id: Some("rule-theirs".into()),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alb_model::{
     Action, CertificateRef, Condition, Gateway, Listener, ListenerProtocol, Rule, ServerGroupRef, Text,
 };
-use alb_plan::{ListenerKey, Observed, Options, Plan, Resolved, RuleIdentity, Step, StepOp, plan};
+use alb_plan::{ListenerKey, Observed, Options, Plan, Resolved, Step, StepOp, plan, rule_name};
 use common::{Chance, Cloud, Entry, Matcher, any_order, edited, gateway_of, options, rule};
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
@@ -474,7 +474,7 @@ fn names_carry_identities() {
         let made = plan(&observed, &new, &options);
         for step in &made.steps {
             if let StepOp::CreateRules { rules, .. } = &step.op {
-                assert!(rules.iter().all(|r| r.name == RuleIdentity::of(r).rule_name()));
+                assert!(rules.iter().all(|r| r.name == rule_name(r)));
             }
         }
         cloud.run(&made, &mut observed, usize::MAX);

@@ -83,6 +83,9 @@ fn actions(actions: &[Action]) -> String {
         .iter()
         .map(|action| match action {
             Action::TrafficLimit(limit) => format!("limit {}", describe::limit(limit)),
+            Action::InsertHeader(insert) if insert.keeps_existing => {
+                format!("set header {}: {} unless it is there", insert.key, insert.value)
+            }
             Action::InsertHeader(insert) => format!("set header {}: {}", insert.key, insert.value),
             Action::RemoveHeader(remove) => format!("remove header {}", remove.key),
             Action::Rewrite(rewrite) => {

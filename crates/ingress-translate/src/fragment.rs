@@ -225,7 +225,7 @@ pub struct Compiled {
     /// Its paths.
     pub rules: Vec<CompiledRule>,
     /// Its default backend.
-    pub default_backend: Option<CompiledRule>,
+    pub default_backend: Option<Box<CompiledRule>>,
     /// Server groups its rules refer to.
     pub backends: Vec<Arc<Backend>>,
     /// What is wrong with it.
@@ -236,7 +236,7 @@ pub struct Compiled {
     pub(crate) protocol: BackendProtocol,
     pub(crate) listen: Listen,
     pub(crate) tls: Vec<CompiledTls>,
-    pub(crate) canary: Option<Canary>,
+    pub(crate) canary: Option<Box<Canary>>,
 }
 
 impl Compiled {

@@ -429,6 +429,8 @@ const ACTIONS: &[(&str, &str)] = &[
      r#"{"type":"Rewrite","host":"o.com","path":"/n","query":"a=1"}"#),
     (r#"{"type":"InsertHeader","InsertHeaderConfig":{"key":"x-a","value":"ClientSrcIp","valueType":"SystemDefined","coverEnabled":true}}"#,
      r#"{"type":"InsertHeader","key":"x-a","value":"ClientSrcIp","value_type":"SystemDefined"}"#),
+    (r#"{"type":"InsertHeader","InsertHeaderConfig":{"key":"x-a","value":"b","coverEnabled":false}}"#,
+     r#"{"type":"InsertHeader","key":"x-a","value":"b","value_type":"UserDefined","keeps_existing":true}"#),
     (r#"{"type":"RemoveHeader","RemoveHeaderConfig":{"key":"x-a"}}"#, r#"{"type":"RemoveHeader","key":"x-a"}"#),
     (r#"{"type":"TrafficLimit","TrafficLimitConfig":{"QPS":"100","QPSPerIp":"10"}}"#, r#"{"type":"TrafficLimit","qps":100,"per_ip_qps":10}"#),
     (r#"{"type":"TrafficLimit","TrafficLimitConfig":{"QPS":100,"PerIpQps":10}}"#, r#"{"type":"TrafficLimit","qps":100,"per_ip_qps":10}"#),

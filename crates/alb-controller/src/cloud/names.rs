@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{Action, Gateway, ObjectRef, Rule, ServerGroupKey, ServerGroupRef};
-use alb_plan::{Observed, RuleIdentity, RuleUpdate, StepOp};
+use alb_plan::{Observed, RuleUpdate, StepOp, rule_name};
 
 /// The wanted rules by the names they have in the cloud.
 pub(super) struct RuleNames<'a> {
@@ -17,9 +17,7 @@ impl<'a> RuleNames<'a> {
         let wanted = desired.listeners.iter().flat_map(|l| &l.rules);
         let there = observed.listeners.iter().flat_map(|l| &l.rules);
         Self {
-            by_name: wanted
-                .map(|rule| (RuleIdentity::of(rule).rule_name(), &**rule))
-                .collect(),
+            by_name: wanted.map(|rule| (rule_name(rule), &**rule)).collect(),
             by_id: there
                 .map(|rule| (rule.id().to_owned(), rule.rule.name.clone()))
                 .collect(),

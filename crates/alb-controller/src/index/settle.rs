@@ -15,9 +15,7 @@ impl Index {
     /// concerned.
     pub(crate) fn settle(&mut self) -> Settled {
         let mut settled = Settled::default();
-        for key in std::mem::take(&mut self.dirty.ingresses) {
-            self.recompile(&key, &mut settled);
-        }
+        self.recompile(&mut settled);
         for name in std::mem::take(&mut self.dirty.gateways) {
             self.reassemble(&name, &mut settled);
         }
@@ -28,44 +26,62 @@ impl Index {
         settled
     }
 
-    /// One Ingress: where it belongs and what it asks for.
-    fn recompile(&mut self, key: &Key, settled: &mut Settled) {
-        let before = self.ingresses.remove(key);
-        let now = self
-            .objects
-            .ingresses
-            .get(key)
-            .filter(|i| i.metadata.deletion_timestamp.is_none())
-            .cloned();
-        let entry = now.map(|ingress| self.compile(key, &ingress, settled));
+    /// Ingresses that changed, or something they refer to: where they belong and what they ask for.
+    fn recompile(&mut self, settled: &mut Settled) {
+        let dirty = std::mem::take(&mut self.dirty.ingresses);
+        let (mut entries, mut known) = (Vec::with_capacity(dirty.len()), Vec::new());
+        for key in &dirty {
+            let now = self.objects.ingresses.get(key);
+            let now = now.filter(|ingress| ingress.metadata.deletion_timestamp.is_none());
+            let entry = now.map(|ingress| {
+                let entry = self.entry(key, ingress, settled);
+                if entry.albconfig.is_some() {
+                    known.push(Arc::clone(ingress));
+                }
+                entry
+            });
+            entries.push(entry);
+        }
+        // At the start, and when settings of all change, these are many.
+        let mut compiled = translate::compile_all(&known, &self.objects, &self.settings).into_iter();
+        for (key, mut entry) in dirty.into_iter().zip(entries) {
+            if let Some(entry) = entry.as_mut().filter(|entry| entry.albconfig.is_some()) {
+                entry.compiled = compiled.next();
+                let reads = entry.compiled.iter().flat_map(|compiled| &compiled.reads);
+                entry.reads = reads.cloned().collect();
+            }
+            self.replace(key, entry, settled);
+        }
+    }
 
+    /// What was made of one Ingress takes the place of what was made of it before.
+    fn replace(&mut self, key: Key, entry: Option<Entry>, settled: &mut Settled) {
+        let before = self.ingresses.remove(&key);
         let (old, new) = (
             before.as_ref().and_then(|e| e.albconfig.clone()),
             entry.as_ref().and_then(|e| e.albconfig.clone()),
         );
-        self.reindex(key, before.as_ref(), entry.as_ref());
+        self.reindex(&key, before.as_ref(), entry.as_ref());
         self.dirty.gateways.extend(old.iter().chain(&new).cloned());
         if old.is_some() && new != old {
             settled.left.push(key.clone());
         }
         if let Some(entry) = entry {
-            self.ingresses.insert(key.clone(), entry);
+            self.ingresses.insert(key, entry);
         } else {
-            settled.findings.insert(object("Ingress", key), Vec::new());
+            settled.findings.insert(object("Ingress", &key), Vec::new());
         }
     }
 
-    fn compile(&self, key: &Key, ingress: &Ingress, settled: &mut Settled) -> Entry {
+    /// Where an Ingress belongs; it is compiled later if that is a gateway.
+    fn entry(&self, key: &Key, ingress: &Ingress, settled: &mut Settled) -> Entry {
         let target = translate::target(ingress, &self.objects, &self.settings);
-        let findings = match &target {
-            Target::Invalid(findings) => findings.clone(),
+        let findings = match target {
+            Target::Invalid(findings) => findings,
             Target::AlbConfig(name) => {
-                let compiled = translate::compile(ingress, &self.objects, &self.settings);
-                let reads = compiled.reads.iter().cloned().collect();
                 return Entry {
                     albconfig: Some(name.as_str().into()),
-                    compiled: Some(compiled),
-                    reads,
+                    ..Entry::default()
                 };
             }
             Target::None | Target::NotOurs => Vec::new(),

@@ -92,10 +92,14 @@ pub(super) fn decide<'a>(
 /// for references to a header that is not there, and for system values that do not exist.
 pub(super) fn header_edit(action: &Action, headers: &[(&str, &str)]) -> Option<HeaderEdit> {
     match action {
-        Action::InsertHeader(insert) => Some(HeaderEdit::Set {
-            key: insert.key.clone(),
-            value: header_value(insert, headers)?,
-        }),
+        Action::InsertHeader(insert) => {
+            let (key, value) = (insert.key.clone(), header_value(insert, headers)?);
+            Some(if insert.keeps_existing {
+                HeaderEdit::SetUnlessThere { key, value }
+            } else {
+                HeaderEdit::Set { key, value }
+            })
+        }
         Action::RemoveHeader(remove) => Some(HeaderEdit::Remove {
             key: remove.key.clone(),
         }),

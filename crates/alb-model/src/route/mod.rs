@@ -181,6 +181,13 @@ pub enum HeaderEdit {
         /// Value.
         value: HeaderValue,
     },
+    /// Set a header unless the message has one of that name.
+    SetUnlessThere {
+        /// Name.
+        key: String,
+        /// Value.
+        value: HeaderValue,
+    },
     /// Remove all instances of a header.
     Remove {
         /// Name.

@@ -360,6 +360,7 @@ impl Random {
             key: self.header_name(),
             value,
             value_type,
+            keeps_existing: self.percent(20),
         })
     }
 

@@ -348,10 +348,10 @@ fn edit(action: &Action, headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) {
             _ => None,
         },
     };
-    if let Some(value) = value {
-        edits.push(HeaderEdit::Set {
-            key: insert.key.clone(),
-            value,
-        });
+    let key = insert.key.clone();
+    match value {
+        None => {}
+        Some(value) if insert.keeps_existing => edits.push(HeaderEdit::SetUnlessThere { key, value }),
+        Some(value) => edits.push(HeaderEdit::Set { key, value }),
     }
 }

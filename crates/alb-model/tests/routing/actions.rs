@@ -298,6 +298,7 @@ fn header_edits_keep_their_order_and_resolve_what_the_request_has() {
             key: key.into(),
             value: value.into(),
             value_type,
+            ..InsertHeader::default()
         })
     };
     let actions = vec![
@@ -430,6 +431,7 @@ fn response_rules_look_at_the_response_and_change_only_its_headers() {
             key: "X-Seen".into(),
             value: value.into(),
             value_type,
+            ..InsertHeader::default()
         })],
         ..Rule::default()
     };

@@ -296,6 +296,7 @@ fn extension_actions() {
             key: key.into(),
             value: value.into(),
             value_type,
+            ..InsertHeader::default()
         })
     };
     let cors = |f: fn(&mut Cors)| {

@@ -7,6 +7,7 @@ use alb_model::{
 };
 
 use super::{known, signed, unsigned};
+use crate::identity::mark_kept_headers;
 
 /// Codes below this stand for a class (`4` for `HTTP_4xx`), the form in which answers may name a status.
 const FIRST_CODE: u16 = 100;
@@ -163,7 +164,7 @@ fn action_to_api(action: &Action, id: &dyn Fn(&ServerGroupRef) -> Option<String>
                 key: h.key.clone(),
                 value: h.value.clone(),
                 value_type: Some(h.value_type.as_str().to_owned()),
-                cover_enabled: None,
+                cover_enabled: Some(!h.keeps_existing),
             });
         }
         Action::RemoveHeader(h) => {
@@ -274,6 +275,8 @@ fn action_from_api(action: &alb::RuleAction) -> Option<Action> {
                 key: h.key.clone(),
                 value: h.value.clone(),
                 value_type: known(h.value_type.as_deref().unwrap_or_default()),
+                // The name of the rule tells it.
+                keeps_existing: false,
             })
         }
         "RemoveHeader" => Action::RemoveHeader(RemoveHeader {
@@ -342,6 +345,17 @@ pub(crate) fn rule_from_api(rule: &alb::Rule) -> Rule {
         key: format!("unknown condition {kind}").into(),
         values: Texts::new(),
     };
+    let mut actions: Vec<Action> = sorted
+        .into_iter()
+        .map(|a| {
+            action_from_api(a).unwrap_or_else(|| {
+                Action::RemoveHeader(RemoveHeader {
+                    key: format!("unknown action {}", a.kind),
+                })
+            })
+        })
+        .collect();
+    mark_kept_headers(&rule.rule_name, &mut actions);
     Rule {
         id: Some(rule.rule_id.clone()),
         name: rule.rule_name.clone(),
@@ -352,16 +366,7 @@ pub(crate) fn rule_from_api(rule: &alb::Rule) -> Rule {
             .iter()
             .map(|c| condition_from_api(c).unwrap_or_else(|| unknown(&c.kind)))
             .collect(),
-        actions: sorted
-            .into_iter()
-            .map(|a| {
-                action_from_api(a).unwrap_or_else(|| {
-                    Action::RemoveHeader(RemoveHeader {
-                        key: format!("unknown action {}", a.kind),
-                    })
-                })
-            })
-            .collect(),
+        actions,
         origins: Origins::new(),
     }
 }

@@ -48,6 +48,9 @@ pub async fn gateway(
     })
 }
 
+/// A listener with its certificates.
+type Found = (alb::Listener, Vec<alb::ListenerCertificate>);
+
 struct Reader<'a> {
     client: &'a Client,
     ownership: &'a Ownership,
@@ -117,8 +120,7 @@ impl Reader<'_> {
             .map(|listener| self.listener(listener))
             .buffered(PARALLEL_READS)
             .try_collect();
-        let (found, scripts): (Vec<Option<(alb::Listener, Vec<alb::ListenerCertificate>)>>, _) =
-            try_join!(found, self.scripts(&ids))?;
+        let (found, scripts): (Vec<Option<Found>>, _) = try_join!(found, self.scripts(&ids))?;
         let mut observed: Vec<ObservedListener> = found
             .iter()
             .flatten()
@@ -130,10 +132,7 @@ impl Reader<'_> {
         Ok(observed)
     }
 
-    async fn listener(
-        &self,
-        listed: alb::Listener,
-    ) -> Result<Option<(alb::Listener, Vec<alb::ListenerCertificate>)>, Error> {
+    async fn listener(&self, listed: alb::Listener) -> Result<Option<Found>, Error> {
         let attributes = alb::GetListenerAttribute {
             listener_id: listed.listener_id.clone(),
         };

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use super::order::{Node, Role};
 use super::overlap::covers;
 use super::place::{PRIORITIES, Wanted, place};
-use crate::identity::{RuleIdentity, fingerprint, same_identity};
+use crate::identity::{fingerprint, rule_name, same_identity};
 use crate::observed::ObservedRule;
 use crate::step::RuleUpdate;
 
@@ -102,7 +102,7 @@ impl<'a> Change<'a> {
     /// The change as the API wants it; `resolve` replaces keys of groups by their ids.
     pub(crate) fn op(&self, resolve: &dyn Fn(&Rule) -> Rule) -> RuleOp {
         let id = self.found.map(|f| f.id().to_owned()).unwrap_or_default();
-        let named = |rule: &Rule| RuleIdentity::of(rule).rule_name();
+        let named = rule_name;
         match (self.role, self.wanted) {
             (Role::Default, _) => RuleOp::Default,
             (Role::Delete { .. }, _) | (_, None) => RuleOp::Delete(id),

@@ -177,6 +177,8 @@ pub(super) fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit], origin: &Origi
     for edit in edits {
         let (key, value) = match edit {
             HeaderEdit::Set { key, value } => (key, Some(value)),
+            HeaderEdit::SetUnlessThere { key, .. } if headers.contains_key(key) => continue,
+            HeaderEdit::SetUnlessThere { key, value } => (key, Some(value)),
             HeaderEdit::Remove { key } => (key, None),
         };
         let Ok(name) = HeaderName::try_from(key) else {

@@ -293,6 +293,7 @@ fn read_action(action: &wire::Action, path: &str) -> ApiResult<Action> {
                 key: text(given.key.as_ref(), &path, "Key")?,
                 value: text(given.value.as_ref(), &path, "Value")?,
                 value_type: value_type.parse().unwrap_or_default(),
+                keeps_existing: given.cover_enabled == Some(false),
             })
         }
         "RemoveHeader" => {

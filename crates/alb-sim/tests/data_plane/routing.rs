@@ -129,6 +129,7 @@ async fn rewrites_and_header_edits_reach_the_server() {
             key: key.into(),
             value: value.into(),
             value_type,
+            ..InsertHeader::default()
         })
     };
     let mut gw = gateway(group([backend.server(100)]));
@@ -284,6 +285,7 @@ async fn response_rules_know_every_kind_of_value() {
             key: key.into(),
             value: value.into(),
             value_type,
+            ..InsertHeader::default()
         })
     };
     let mut gw = gateway(group([backend.server(100)]));

@@ -83,10 +83,19 @@ pub struct Rewritten {
 /// The headers that edits leave set, by the names they are set by.
 pub(super) fn headers_added(edits: &[HeaderEdit], request: &RouteRequest) -> BTreeMap<String, String> {
     let mut added: BTreeMap<String, String> = BTreeMap::new();
+    let mut there: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     for edit in edits {
-        let (HeaderEdit::Set { key, .. } | HeaderEdit::Remove { key }) = edit;
-        added.retain(|name, _| !name.eq_ignore_ascii_case(key));
-        if let HeaderEdit::Set { key, value } = edit {
+        let (HeaderEdit::Set { key, .. }
+        | HeaderEdit::SetUnlessThere { key, .. }
+        | HeaderEdit::Remove { key }) = edit;
+        let is_it = |name: &str| name.eq_ignore_ascii_case(key);
+        match edit {
+            HeaderEdit::SetUnlessThere { .. } if there.iter().any(|name| is_it(name)) => continue,
+            HeaderEdit::Remove { .. } => there.retain(|name| !is_it(name)),
+            _ => there.push(key),
+        }
+        added.retain(|name, _| !is_it(name));
+        if let HeaderEdit::Set { key, value } | HeaderEdit::SetUnlessThere { key, value } = edit {
             added.insert(key.clone(), header_value(value, request));
         }
     }

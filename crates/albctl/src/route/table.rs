@@ -210,7 +210,7 @@ type Paths<'a> = BTreeMap<(&'a alb_model::ObjectRef, &'a Field), &'a CompiledRul
 fn paths(section: &Section) -> Paths<'_> {
     let mut paths = Paths::new();
     for ingress in &section.compiled {
-        for rule in ingress.rules.iter().chain(&ingress.default_backend) {
+        for rule in ingress.rules.iter().chain(ingress.default_backend.as_deref()) {
             paths.insert((&*ingress.object, &rule.field), rule);
         }
     }

@@ -45,6 +45,9 @@ pub(crate) fn answer(routed: &Routed<'_>, albconfig: &str, request: &RouteReques
         for edit in &edits.headers {
             let line = match edit {
                 HeaderEdit::Set { key, value } => format!("set {key}: {}", header_value(value, request)),
+                HeaderEdit::SetUnlessThere { key, value } => {
+                    format!("set {key}: {}, unless it is there", header_value(value, request))
+                }
                 HeaderEdit::Remove { key } => format!("remove {key}"),
             };
             let _ = writeln!(out, "  header    {line}");

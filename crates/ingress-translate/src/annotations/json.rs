@@ -308,10 +308,6 @@ fn fixed(config: &Object<'_>) -> Parsed<FixedResponse> {
 }
 
 fn insert(config: &Object<'_>) -> Parsed<InsertHeader> {
-    // ALB takes the value but never tells it, so that nobody could see whether it still holds.
-    if config.boolean("coverEnabled")? == Some(false) {
-        return Err(".coverEnabled: false is not supported; an existing header is always replaced".into());
-    }
     let value_type = config.text("valueType")?.unwrap_or_else(|| "UserDefined".into());
     Ok(InsertHeader {
         key: config.required("key")?,
@@ -319,6 +315,7 @@ fn insert(config: &Object<'_>) -> Parsed<InsertHeader> {
         value_type: value_type
             .parse::<HeaderValueType>()
             .map_err(|e| format!(".valueType: {e}"))?,
+        keeps_existing: config.boolean("coverEnabled")? == Some(false),
     })
 }
 

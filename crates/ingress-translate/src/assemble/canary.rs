@@ -400,7 +400,7 @@ const TOUCHED: usize = 16;
 /// Loads the counts of the next rules, every so many. With many rules, each is a cache miss, and those of counting up wait
 /// for each other; plain loads do not.
 fn touch_ahead(claims: &[Claim<'_>], place: usize) {
-    if place % TOUCHED == 0 {
+    if place.is_multiple_of(TOUCHED) {
         let next = claims.iter().skip(place).take(TOUCHED);
         let counts = next.map(|claim| Arc::strong_count(&claim.rule.rule));
         std::hint::black_box(counts.sum::<usize>());

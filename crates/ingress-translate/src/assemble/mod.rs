@@ -4,6 +4,7 @@ mod canary;
 mod certificates;
 mod claims;
 mod compact;
+mod groups;
 mod guard;
 mod load_balancer;
 mod placement;
@@ -14,17 +15,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alb_model::{
-    Diagnostic, Field, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, Rule, ServerGroup,
-    ServerGroupKey, Tags, Text, TextBuilder, limits,
+    Diagnostic, Field, Gateway, Listener, ListenerProtocol, ObjectRef, Origin, Rule, ServerGroupKey, Text,
+    limits,
 };
 use albconfig_crd::{AlbConfig, GROUP_NAMESPACE, Reading, validate, without_effect};
 
-use self::load_balancer::tag_value;
+use self::groups::{Backends, Groups};
 use self::placement::ListenerKeys;
 use self::used::UsedGroups;
 use crate::codes::Code;
 use crate::fragment::{Backend, Compiled};
-use crate::{Compaction, Lookups, MemoryLookups, Settings, secret::hex};
+use crate::{Compaction, Lookups, MemoryLookups, Settings, parallel};
 
 pub use compact::compacted;
 
@@ -74,6 +75,9 @@ pub struct ServedRule {
 /// Key of the group that listeners fall back to. It has no servers; a rule that matches everything stands before it.
 pub const PLACEHOLDER: &str = "placeholder";
 
+/// From how many Ingresses on the server groups are made on a thread of their own.
+const MANY: usize = 4096;
+
 /// Assembles the gateway of a well-formed AlbConfig from its Ingresses, in any order, without looking for anything else:
 /// the account has no certificates, and no Secret stands for a default certificate.
 pub fn assemble<'a>(
@@ -101,7 +105,6 @@ pub fn assemble_with<'a>(
         albconfig,
         lookups,
         settings,
-        vpc_id: settings.vpc_id.as_str().into(),
         object: Arc::new(ObjectRef::new("AlbConfig", "", name)),
         used: UsedGroups::new(&ingresses),
         served: Vec::new(),
@@ -110,14 +113,12 @@ pub fn assemble_with<'a>(
         unknown_hosts: BTreeSet::new(),
         out: Assembled::default(),
     };
+    let groups = Groups::new(name, settings);
     let listeners = assembly.albconfig(reading);
-    assembly.served = ingresses.iter().map(|ingress| unserved(ingress)).collect();
-    assembly.missing_listeners(&ingresses, &listeners);
-    for listener in listeners {
-        assembly.listener(listener, &ingresses);
-    }
-    assembly.canaries_without_base(&ingresses);
-    assembly.finish(&ingresses)
+    let many = ingresses.len() >= MANY;
+    let rules = || assembly.rules(listeners, &ingresses);
+    let ((), backends) = parallel::both(many, rules, || Backends::new(&ingresses, &groups, many));
+    assembly.finish(&ingresses, backends, &groups)
 }
 
 /// The paths of an Ingress before anything is known of them.
@@ -134,7 +135,6 @@ struct Assembly<'a> {
     albconfig: &'a AlbConfig,
     lookups: &'a dyn Lookups,
     settings: &'a Settings,
-    vpc_id: Text,
     object: Arc<ObjectRef>,
     used: UsedGroups,
     /// By number of the Ingress, then of the path.
@@ -201,6 +201,16 @@ impl<'a> Assembly<'a> {
             listeners.insert(listener.key(), listener);
         }
         listeners.into_values().collect()
+    }
+
+    /// Fills the listeners.
+    fn rules(&mut self, listeners: Vec<Listener>, ingresses: &[&'a Compiled]) {
+        self.served = ingresses.iter().map(|ingress| unserved(ingress)).collect();
+        self.missing_listeners(ingresses, &listeners);
+        for listener in listeners {
+            self.listener(listener, ingresses);
+        }
+        self.canaries_without_base(ingresses);
     }
 
     /// Tells Ingresses that ask for a listener which the AlbConfig does not list.
@@ -300,104 +310,18 @@ impl<'a> Assembly<'a> {
     }
 
     /// Adds the server groups that rules refer to, and sorts what was found.
-    fn finish(mut self, ingresses: &[&Compiled]) -> Assembled {
+    fn finish(mut self, ingresses: &[&Compiled], backends: Backends<'_>, groups: &Groups<'_>) -> Assembled {
         self.compact();
-        let backends = self.used.backends(ingresses);
-        let owner = load_balancer::owner_tags(&self.object.name, self.settings);
-        let groups = backends
-            .iter()
-            .map(|(key, backend)| (key.clone(), self.server_group(key, backend, &owner).into()));
-        let mut groups: BTreeMap<ServerGroupKey, Arc<ServerGroup>> = groups.collect();
-        groups.insert(
-            ServerGroupKey(Text::new_static(PLACEHOLDER)),
-            self.placeholder().into(),
-        );
         self.out.served = by_object(ingresses, self.served);
-        self.out.gateway.server_groups = groups;
-        self.out.backends = backends;
+        let placeholder = ServerGroupKey(Text::new_static(PLACEHOLDER));
+        (self.out.backends, self.out.gateway.server_groups) = backends.used(&self.used, groups);
+        (self.out.gateway.server_groups).insert(placeholder, groups.placeholder().into());
         self.out.diagnostics.sort_by(|a, b| {
             (&a.object, &a.field, &a.code, &a.message).cmp(&(&b.object, &b.field, &b.code, &b.message))
         });
         self.out.diagnostics.dedup();
         self.out
     }
-
-    fn server_group(&self, key: &ServerGroupKey, backend: &Backend, owner: &Tags) -> ServerGroup {
-        let settings = &backend.settings;
-        let mut tags = Tags::new();
-        tags.reserve(owner.len() + 3);
-        tags.extend(owner.iter().map(|(key, value)| (key.clone(), value.clone())));
-        for (tag, value) in [
-            ("ingress.k8s.alibaba/service_name", tag_value(&backend.service)),
-            ("ingress.k8s.alibaba/service_ns", tag_value(&backend.namespace)),
-            ("ingress.k8s.alibaba/service_port", backend.port.text()),
-        ] {
-            tags.insert(Text::new_static(tag), value);
-        }
-        ServerGroup {
-            id: None,
-            name: group_name(key, backend),
-            protocol: settings.protocol,
-            server_type: self.settings.server_type,
-            vpc_id: self.vpc_id.clone(),
-            resource_group_id: settings.resource_group_id.clone(),
-            scheduler: settings.scheduler,
-            uch_query_key: settings.uch_query_key.clone(),
-            sticky: settings.sticky.clone(),
-            upstream_keepalive: settings.keepalive.unwrap_or(self.settings.upstream_keepalive),
-            cross_zone: None,
-            ipv6: backend.ipv6,
-            slow_start_s: settings.slow_start_s,
-            connection_drain_s: settings.connection_drain_s,
-            health_check: settings.health_check.clone(),
-            service_name: Some(backend.service.clone()),
-            tags,
-            servers: Vec::new(),
-        }
-    }
-
-    fn placeholder(&self) -> ServerGroup {
-        ServerGroup {
-            name: starting_with_a_letter(format!("{}-placeholder", self.object.name).into()),
-            server_type: self.settings.server_type,
-            vpc_id: self.vpc_id.clone(),
-            tags: load_balancer::owner_tags(&self.object.name, self.settings),
-            ..ServerGroup::default()
-        }
-    }
-}
-
-/// A name that starts with a letter. That ALB asks for one is documented for load balancers only; whether it does for
-/// server groups is unverified. A group that bears the plain name already is found by its tags and renamed.
-fn starting_with_a_letter(name: Text) -> Text {
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        name
-    } else {
-        ["k8s-", &name].into_iter().collect()
-    }
-}
-
-/// `namespace-service-port`, with a hash where settings differ or the name would be too long.
-fn group_name(key: &ServerGroupKey, backend: &Backend) -> Text {
-    use sha2::{Digest, Sha256};
-    const MAX: usize = 128;
-    let mut dashed = TextBuilder::new();
-    for (n, part) in key.0.split('/').enumerate() {
-        if n > 0 {
-            dashed.push('-');
-        }
-        dashed.push_str(part);
-    }
-    let name = starting_with_a_letter(dashed.finish());
-    if name.len() <= MAX {
-        return name;
-    }
-    let hash = hex(&Sha256::digest(key.0.as_str()));
-    let head: String = name
-        .chars()
-        .take(MAX - 18 - backend.port.to_string().len())
-        .collect();
-    format!("{head}-{}-{}", backend.port, &hash[..16]).into()
 }
 
 /// What Ingresses got, by Ingress. Sorted beforehand by the start of namespace and name, which saves most looks at those.
@@ -419,7 +343,7 @@ fn by_object(
         .zip(served)
         .map(|(ingress, served)| (start(&ingress.object), Arc::clone(&ingress.object), served))
         .collect();
-    sorted.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    sorted.sort_by_key(|(start, ..)| *start);
     sorted
         .into_iter()
         .map(|(_, object, served)| (object, served))

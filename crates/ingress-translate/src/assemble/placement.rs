@@ -62,7 +62,7 @@ pub(super) struct Claim<'a> {
 
 /// The paths of an Ingress, the default backend first: each with whether it is that.
 pub(super) fn paths(ingress: &Compiled) -> impl Iterator<Item = (&CompiledRule, bool)> {
-    let default = ingress.default_backend.iter().map(|rule| (rule, true));
+    let default = ingress.default_backend.iter().map(|rule| (&**rule, true));
     default.chain(ingress.rules.iter().map(|rule| (rule, false)))
 }
 

@@ -1,14 +1,10 @@
 //! Which server groups the rules of a gateway refer to.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use alb_model::{Action, Rule, ServerGroupKey, ServerGroupRef};
 use rustc_hash::FxHashSet;
 
 use super::placement::Claim;
-use super::sorting::padded;
-use crate::fragment::{Backend, Compiled};
+use crate::fragment::Compiled;
 
 /// Those so far. Paths that became the rules they were compiled to are counted by number, as looking into each rule would
 /// cost several cache misses.
@@ -58,20 +54,9 @@ impl UsedGroups {
         }
     }
 
-    /// The server groups, each as the oldest Ingress that has it sets it up.
-    pub(super) fn backends(&self, ingresses: &[&Compiled]) -> BTreeMap<ServerGroupKey, Arc<Backend>> {
-        let all = ingresses.iter().flat_map(|ingress| &ingress.backends);
-        let used = all
-            .zip(&self.used)
-            .filter(|(backend, used)| **used || !self.more.is_empty() && self.more.contains(&backend.key));
-        // The start of a key as a number of the same order: comparing it saves most looks at the keys.
-        let mut used: Vec<(u128, &Arc<Backend>)> = used
-            .map(|(backend, _)| (u128::from_be_bytes(padded(backend.key.0.as_bytes())), backend))
-            .collect();
-        used.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.key.cmp(&y.key)));
-        used.dedup_by(|(a, younger), (b, older)| a == b && younger.key == older.key);
-        used.into_iter()
-            .map(|(_, backend)| (backend.key.clone(), Arc::clone(backend)))
-            .collect()
+    /// Whether any rule refers to a server group, by its number among those of all Ingresses, and its key.
+    pub(super) fn contains(&self, number: u32, key: &ServerGroupKey) -> bool {
+        let used = self.used.get(number as usize).copied().unwrap_or_default();
+        used || !self.more.is_empty() && self.more.contains(key)
     }
 }

@@ -28,6 +28,8 @@ pub(super) fn per_service() -> Vec<Case> {
     ]);
     let sticky = json!([
         {"type": "InsertHeader", "InsertHeaderConfig": {"key": "x-ip", "value": "ClientSrcIp", "valueType": "SystemDefined"}},
+        {"type": "InsertHeader", "InsertHeaderConfig": {"key": "x-mine", "value": "ours", "valueType": "UserDefined", "coverEnabled": false}},
+        {"type": "InsertHeader", "InsertHeaderConfig": {"key": "x-none", "value": "ours", "valueType": "UserDefined", "coverEnabled": false}},
         {"type": "ForwardGroup", "ForwardConfig": {
         "ServerGroups": [
             {"ServiceName": "app", "ServicePort": 80, "Weight": 50},

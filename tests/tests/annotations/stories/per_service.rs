@@ -48,6 +48,7 @@ pub(crate) fn actions(lab: &Lab) -> BoxFuture<'_, Result<()>> {
             .await?;
         edits_and_split(lab, &url("/split/x")).await?;
         between_groups(lab, &url("/sticky")).await?;
+        kept_headers(lab, &url("/sticky")).await?;
         limited(lab, &get(&url("/limited")), 3).await?;
         // The other paths have none of it.
         let seen = lab.expect(&url("/plain"), "200 app").await?;
@@ -60,8 +61,19 @@ pub(crate) fn actions(lab: &Lab) -> BoxFuture<'_, Result<()>> {
     .boxed()
 }
 
+/// With `coverEnabled: false`, what the client sent stays.
+async fn kept_headers(lab: &Lab, url: &str) -> Result<()> {
+    let reply = lab.stack.ask(&get(url).header("x-mine", "theirs")).await?;
+    let seen = (reply.seen("x-mine"), reply.seen("x-none"));
+    ensure!(seen == ("theirs", "ours"), "{seen:?}");
+    Ok(())
+}
+
 async fn edits_and_split(lab: &Lab, url: &str) -> Result<()> {
-    let ask = get(url).header("x-source", "copied").header("x-secret", "hidden");
+    let ask = get(url)
+        .header("x-source", "copied")
+        .header("x-secret", "hidden")
+        .header("x-fixed", "no");
     split(lab, &ask, &[("app", 140), ("next", 60)]).await?;
     let reply = lab.stack.ask(&ask).await?;
     for (name, value) in [
