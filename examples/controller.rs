@@ -14,7 +14,7 @@ use mimalloc::MiMalloc;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Translating many Ingresses takes a fifth less time with it than with the C library's.
+/// Translating many Ingresses takes 10 to 15 % less time with it than with the C library's.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -308,11 +308,12 @@ fn check_quotas(
     let more = added.len().saturating_sub(removed);
     if more > 0 {
         // A server counts once for each listener or rule that refers to its group.
-        let mut references: BTreeMap<&str, usize> = BTreeMap::new();
-        for (balancer, _) in call.store.references_to(&group.id) {
-            *references.entry(balancer).or_default() += 1;
+        let references = call.store.references_to(&group.id);
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for reference in references.iter() {
+            *counts.entry(&reference.load_balancer_id).or_default() += 1;
         }
-        for (balancer, count) in references {
+        for (balancer, count) in counts {
             let used = servers_of(call, balancer);
             let limit = quotas
                 .servers_per_load_balancer
@@ -338,6 +339,10 @@ fn check_quotas(
 }
 
 fn holds(group: &ServerGroup, id: &str) -> bool {
+    // Most groups are small, and there are many.
+    if group.servers.len() <= 8 {
+        return group.servers.keys().any(|key| key.id == id);
+    }
     let from = ServerKey {
         id: id.to_owned(),
         ip: String::new(),

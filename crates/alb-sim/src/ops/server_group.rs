@@ -340,8 +340,8 @@ pub(super) fn change_group(
 pub(super) fn delete(call: &mut Call<'_>) -> Answer {
     let id = call.text("ServerGroupId").to_owned();
     call.store.writable_server_group(&id)?;
-    if let Some((_, by)) = call.store.references_to(&id).first() {
-        return Err(ApiError::in_use("ServerGroup", &id, by));
+    if let Some(reference) = call.store.references_to(&id).first() {
+        return Err(ApiError::in_use("ServerGroup", &id, &reference.by));
     }
     call.commit()?;
     if let Some(group) = call.store.server_groups.get_mut(&id) {

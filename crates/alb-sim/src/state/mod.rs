@@ -3,6 +3,7 @@
 mod effective;
 mod ids;
 mod jobs;
+mod references;
 mod resources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +18,13 @@ use crate::world::World;
 
 pub(crate) use ids::Ids;
 pub(crate) use jobs::{Job, JobSpec, Jobs, Operate};
+pub(crate) use references::{Listeners, Reference};
 pub(crate) use resources::*;
 
 /// All resources of the account.
 pub(crate) struct Store {
     pub(crate) load_balancers: BTreeMap<String, LoadBalancer>,
-    pub(crate) listeners: BTreeMap<String, Listener>,
+    pub(crate) listeners: Listeners,
     /// Rule id to the listener that holds it.
     pub(crate) rule_listener: BTreeMap<String, String>,
     pub(crate) server_groups: BTreeMap<String, ServerGroup>,
@@ -50,7 +52,7 @@ impl Store {
     ) -> Self {
         Self {
             load_balancers: BTreeMap::new(),
-            listeners: BTreeMap::new(),
+            listeners: Listeners::default(),
             rule_listener: BTreeMap::new(),
             server_groups: BTreeMap::new(),
             acls: BTreeMap::new(),
@@ -155,21 +157,9 @@ impl Store {
 
     // --- References --------------------------------------------------------------------------------------------------
 
-    /// What refers to a server group, pending changes included: (load balancer id, what refers).
-    pub(crate) fn references_to(&self, group_id: &str) -> Vec<(&str, String)> {
-        let mut found = Vec::new();
-        for listener in self.listeners.values() {
-            let balancer = listener.load_balancer_id.as_str();
-            if listener.server_groups().any(|id| id == group_id) {
-                found.push((balancer, format!("listener {}", listener.id)));
-            }
-            for rule in listener.rules.values() {
-                if rule.server_groups().any(|id| id == group_id) {
-                    found.push((balancer, format!("rule {}", rule.id)));
-                }
-            }
-        }
-        found
+    /// What refers to a server group, pending changes included.
+    pub(crate) fn references_to(&self, group_id: &str) -> Arc<[Reference]> {
+        self.listeners.references_to(group_id)
     }
 
     /// For each server group the load balancers that refer to it.
@@ -228,11 +218,10 @@ impl Store {
 
     /// Notes that a server group has changed: all load balancers that refer to it have.
     pub(crate) fn touch_server_group(&mut self, group_id: &str) {
-        let related: Vec<String> = self
-            .references_to(group_id)
-            .into_iter()
-            .map(|(id, _)| id.to_owned())
-            .collect();
+        let references = self.references_to(group_id);
+        let related = references
+            .iter()
+            .map(|reference| reference.load_balancer_id.clone());
         self.changed.extend(related);
     }
 
