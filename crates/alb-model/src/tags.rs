@@ -50,6 +50,12 @@ impl Tags {
         }
     }
 
+    /// Changes the value of a tag that is there; whether it is.
+    pub fn set(&mut self, key: &str, value: Text) -> bool {
+        let found = self.0.iter_mut().find(|(known, _)| known.as_str() == key);
+        found.map(|(_, old)| *old = value).is_some()
+    }
+
     /// Removes a tag; gives the value it had.
     pub fn remove(&mut self, key: &str) -> Option<Text> {
         let place = self.place(key).ok()?;
@@ -184,12 +190,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_map_in_all_but_memory(made in pairs(), more in pairs(), gone in "[a-d]{0,2}") {
+        fn a_map_in_all_but_memory(made in pairs(), more in pairs(), gone in "[a-d]{0,2}", set in "[a-d]{0,2}") {
             let mut map: BTreeMap<Text, Text> = made.iter().cloned().collect();
             let mut tags: Tags = made.into_iter().collect();
             map.extend(more.iter().cloned());
             tags.extend(more);
             prop_assert_eq!(tags.remove(&gone), map.remove(&*gone));
+            let known = map.get_mut(&*set).map(|value| *value = "new".into());
+            prop_assert_eq!(tags.set(&set, "new".into()), known.is_some());
             tags.retain(|_, value| value != "a");
             map.retain(|_, value| value != "a");
             prop_assert!(tags.iter().eq(map.iter()));

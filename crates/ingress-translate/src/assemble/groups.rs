@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alb_model::{ServerGroup, ServerGroupKey, Tags, Text, TextBuilder};
+use alb_model::{ServerGroup, ServerGroupKey, Tags, Text};
 
 use super::load_balancer::{owner_tags, tag_value};
 use super::sorting::padded;
@@ -18,30 +18,41 @@ pub(super) struct Groups<'a> {
     settings: &'a Settings,
     vpc_id: Text,
     owner: Tags,
+    /// Those of a group, of which the Service's have no values yet.
+    tags: Tags,
 }
+
+const SERVICE_NAME: &str = "ingress.k8s.alibaba/service_name";
+const SERVICE_NAMESPACE: &str = "ingress.k8s.alibaba/service_ns";
+const SERVICE_PORT: &str = "ingress.k8s.alibaba/service_port";
 
 impl<'a> Groups<'a> {
     pub(super) fn new(albconfig: &'a str, settings: &'a Settings) -> Self {
+        let owner = owner_tags(albconfig, settings);
+        let mut tags = owner.clone();
+        tags.extend(
+            [SERVICE_NAME, SERVICE_NAMESPACE, SERVICE_PORT]
+                .map(|tag| (Text::new_static(tag), Text::default())),
+        );
         Self {
             albconfig,
             settings,
             vpc_id: settings.vpc_id.as_str().into(),
-            owner: owner_tags(albconfig, settings),
+            owner,
+            tags,
         }
     }
 
     /// The server group of a Service port, without servers.
     fn group(&self, backend: &Backend) -> ServerGroup {
         let settings = &backend.settings;
-        let mut tags = Tags::new();
-        tags.reserve(self.owner.len() + 3);
-        tags.extend(self.owner.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let mut tags = self.tags.clone();
         for (tag, value) in [
-            ("ingress.k8s.alibaba/service_name", tag_value(&backend.service)),
-            ("ingress.k8s.alibaba/service_ns", tag_value(&backend.namespace)),
-            ("ingress.k8s.alibaba/service_port", backend.port.text()),
+            (SERVICE_NAME, tag_value(&backend.service)),
+            (SERVICE_NAMESPACE, tag_value(&backend.namespace)),
+            (SERVICE_PORT, backend.port.text()),
         ] {
-            tags.insert(Text::new_static(tag), value);
+            tags.set(tag, value);
         }
         ServerGroup {
             id: None,
@@ -159,18 +170,25 @@ fn starting_with_a_letter(name: Text) -> Text {
     }
 }
 
+/// A text with dashes for slashes. In place for most: each server group has such a name, and taking a text apart costs
+/// much of what is done for one.
+fn dashed(text: &str) -> Text {
+    let mut buffer = [0; 96];
+    let Some(bytes) = buffer.get_mut(..text.len()) else {
+        return text.replace('/', "-").into();
+    };
+    bytes.copy_from_slice(text.as_bytes());
+    for byte in bytes.iter_mut().filter(|byte| **byte == b'/') {
+        *byte = b'-';
+    }
+    std::str::from_utf8(bytes).unwrap_or_default().into()
+}
+
 /// `namespace-service-port`, with a hash where settings differ or the name would be too long.
 fn group_name(key: &ServerGroupKey, backend: &Backend) -> Text {
     use sha2::{Digest, Sha256};
     const MAX: usize = 128;
-    let mut dashed = TextBuilder::new();
-    for (n, part) in key.0.split('/').enumerate() {
-        if n > 0 {
-            dashed.push('-');
-        }
-        dashed.push_str(part);
-    }
-    let name = starting_with_a_letter(dashed.finish());
+    let name = starting_with_a_letter(dashed(&key.0));
     if name.len() <= MAX {
         return name;
     }
@@ -186,6 +204,13 @@ fn group_name(key: &ServerGroupKey, backend: &Backend) -> Text {
 mod tests {
     use super::*;
     use crate::{MemoryLookups, compile};
+
+    #[test]
+    fn names_have_dashes() {
+        for text in ["", "a/b/80", "/ä/", &"a/".repeat(48), &"a/".repeat(49)] {
+            assert_eq!(dashed(text), text.replace('/', "-"));
+        }
+    }
 
     /// An Ingress in namespace `a` with one path for each Service, and those Services. The first path is wrong if asked.
     fn compiled(name: &str, services: &[&str], wrong: bool) -> Compiled {
