@@ -139,7 +139,7 @@ fn scripts(stack: &Stack) -> Vec<String> {
     let mut names: Vec<String> = listeners
         .filter(|listener| listener.port == 80)
         .flat_map(|listener| &listener.scripts)
-        .map(|script| script.name.to_string())
+        .map(|script| script.name.clone())
         .collect();
     names.sort();
     names
