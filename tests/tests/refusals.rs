@@ -6,14 +6,17 @@
 use std::time::Duration;
 
 use alb_sim::Fault;
+use albconfig_crd::Reading;
 use anyhow::{Result, ensure};
 use e2e::course::{config, system_with, turned};
 use e2e::probe::{NOBODY, Probe, Prober};
 use e2e::{LIMIT, Stack};
 use examples::stack;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
 
 /// Two Ingresses on one host, the one with the longer path stands above the other; and one on a host of its own.
 async fn shop() -> Result<Stack> {
@@ -37,12 +40,16 @@ async fn shop() -> Result<Stack> {
 
 /// The note of an Event about an Ingress.
 async fn told(stack: &Stack, ingress: &str, reason: &str) -> Result<Option<String>> {
+    told_to(stack, ("Ingress", ingress), reason).await
+}
+
+async fn told_to(stack: &Stack, (kind, name): (&str, &str), reason: &str) -> Result<Option<String>> {
     let events = Api::<Event>::all(stack.kube.clone())
         .list(&ListParams::default())
         .await?;
     Ok(events.items.into_iter().find_map(|event| {
         let about = event.regarding?;
-        let is_it = about.kind.as_deref() == Some("Ingress") && about.name.as_deref() == Some(ingress);
+        let is_it = about.kind.as_deref() == Some(kind) && about.name.as_deref() == Some(name);
         (is_it && event.reason.as_deref() == Some(reason)).then_some(event.note.unwrap_or_default())
     }))
 }
@@ -118,6 +125,86 @@ async fn a_refused_server_group_costs_the_rules_that_need_it_and_no_others() -> 
         );
         stack.start_controller().await?;
         hurts_only_the_cart(stack, "QuotaExceeded", operation).await?;
+    }
+    Ok(())
+}
+
+/// Names of the scripts of the listener on port 80.
+fn scripts(stack: &Stack) -> Vec<String> {
+    let world = stack.sim.world();
+    let listeners = world
+        .load_balancers
+        .values()
+        .flat_map(|gateway| &gateway.listeners);
+    let mut names: Vec<String> = listeners
+        .filter(|listener| listener.port == 80)
+        .flat_map(|listener| &listener.scripts)
+        .map(|script| script.name.clone())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_script_costs_only_itself() -> Result<()> {
+    for (status, code) in [
+        (400, "IllegalParam.ScriptContent"),
+        (403, "Forbidden.NoPermission"),
+        (400, "ResourceAlreadyExist.AScript"),
+    ] {
+        let mut stack = shop().await?;
+        let scripts_of = |names: &[&str]| {
+            let scripts: Vec<Value> = names
+                .iter()
+                .map(|name| json!({ "aScriptName": name, "scriptContent": format!("of {name}") }))
+                .collect();
+            json!({ "spec": { "listeners": [
+                { "port": 80, "protocol": "HTTP", "aScriptConfig": scripts }, { "port": 443, "protocol": "HTTPS" } ] } })
+        };
+        let albconfigs = Api::<Reading>::all(stack.kube.clone());
+        let change = async |names: &[&str]| {
+            let patch = Patch::Merge(scripts_of(names));
+            albconfigs
+                .patch(&stack.name, &PatchParams::default(), &patch)
+                .await
+        };
+        change(&["good", "wrong"]).await?;
+        stack.sim.inject(
+            Fault::error(status, code)
+                .on("CreateAScripts")
+                .having("of wrong")
+                .forever(),
+        );
+        stack.start_controller().await?;
+        let note = stack::until("an Event on the AlbConfig", LIMIT, || {
+            told_to(&stack, ("AlbConfig", &stack.name), "ScriptRefused")
+        })
+        .await?;
+        ensure!(
+            note.starts_with("spec.listeners[0].aScriptConfig[1]: ") && note.contains(code),
+            "{note}"
+        );
+        for app in ["shop", "blog"] {
+            stack
+                .answers(&format!("http://{app}.example.com/"), &format!("200 {app}"))
+                .await?;
+            let ingresses = Api::<Ingress>::namespaced(stack.kube.clone(), &stack.name);
+            stack::until("its address", LIMIT, || async {
+                let status = ingresses.get(app).await?.status;
+                Ok(status
+                    .and_then(|status| status.load_balancer?.ingress?.pop())
+                    .and_then(|address| address.hostname))
+            })
+            .await?;
+        }
+        ensure!(scripts(&stack) == ["k8s-good"], "{:?}", scripts(&stack));
+        stack.sim.clear_faults();
+        stack::until("the script", LIMIT, || async {
+            Ok((scripts(&stack) == ["k8s-good", "k8s-wrong"]).then_some(()))
+        })
+        .await?;
+        stack.quiet(Duration::from_millis(200)).await?;
+        stack.finish().await?;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ pub use observed::{
 pub use options::{Limits, Options};
 pub use ownership::{
     ALBCONFIG_TAG, CLUSTER_TAG, LISTENER_DESCRIPTION_PREFIX, LOAD_BALANCER_RESOURCE, Ownership, RESOURCE_TAG,
-    REUSED_TAG, SERVICE_TAGS,
+    REUSED_TAG, SCRIPT_PREFIX, SERVICE_TAGS,
 };
 pub use plan::{Plan, RuleBudget, plan, plan_delete};
 pub use request::{Request, Response, Visitor};

@@ -21,7 +21,7 @@ pub const LOAD_BALANCER_RESOURCE: &str = "ApplicationLoadBalancer";
 /// What the descriptions of listeners made by an ALB ingress controller start with.
 pub const LISTENER_DESCRIPTION_PREFIX: &str = "ingress-auto-listener";
 /// What the names of scripts that are ours start with: scripts have no tags.
-pub(crate) const SCRIPT_PREFIX: &str = "k8s-";
+pub const SCRIPT_PREFIX: &str = "k8s-";
 /// Tags that the open-source controller puts on a server group: namespace, name and port of its Service.
 pub const SERVICE_TAGS: [&str; 3] = [
     "ingress.k8s.alibaba/service_ns",

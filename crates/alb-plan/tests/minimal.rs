@@ -13,7 +13,7 @@ mod common;
 use std::collections::{HashMap, VecDeque};
 
 use alb_model::{Action, Condition, FixedResponse, Forward, Rule, ServerGroupRef, Target};
-use alb_plan::{Observed, Plan, Step, StepOp, describe_actions, describe_conditions, plan};
+use alb_plan::{Observed, Plan, Step, StepOp, describe_actions, describe_conditions, plan, succeeds};
 use common::{Chance, Cloud, Matcher, gateway, options};
 
 fn on_host(n: usize) -> Rule {
@@ -258,7 +258,8 @@ fn longest_increasing(order: &[usize]) -> usize {
 }
 
 /// A table as the search sees it: what each rule matches, and its answer.
-type Table = Vec<(u128, usize)>;
+type Entry = (u128, usize);
+type Table = Vec<Entry>;
 
 fn small_rule(chance: &mut Chance) -> Rule {
     let mut conditions = Vec::new();
@@ -332,8 +333,9 @@ fn answers(table: &Table, requests: usize) -> Vec<usize> {
 }
 
 /// The least number of calls by which `old` becomes `new` so that no request notices: a search over all sequences of
-/// creations, deletions and changes of single rules, where changes of one kind in a row are one call.
-fn fewest_calls(old: &Table, new: &Table, requests: usize) -> usize {
+/// creations, deletions and changes of single rules, where changes of one kind in a row are one call. `barred` are pairs of
+/// a rule that goes and one that it may not become.
+fn fewest_calls(old: &Table, new: &Table, requests: usize, barred: &[[Entry; 2]]) -> usize {
     let (before, after) = (answers(old, requests), answers(new, requests));
     let allowed = |from: &[usize], to: &[usize]| {
         (0..requests)
@@ -371,7 +373,8 @@ fn fewest_calls(old: &Table, new: &Table, requests: usize) -> usize {
             let moved = rest.remove(at);
             next.push((rest.clone(), 2));
             for to in 0..=rest.len() {
-                for variant in variants.iter().chain([&moved]) {
+                let becomes = variants.iter().filter(|v| !barred.contains(&[moved, **v]));
+                for variant in becomes.chain([&moved]) {
                     let mut made = rest.clone();
                     made.insert(to, *variant);
                     next.push((made, 1));
@@ -395,6 +398,26 @@ fn fewest_calls(old: &Table, new: &Table, requests: usize) -> usize {
         }
     }
     usize::MAX
+}
+
+/// Pairs of a rule that goes and one that it may not become: not that one but a third, which may be refused, succeeds it.
+fn barred(old: &[Rule], new: &[Rule], from: &Table, to: &Table) -> Vec<[Entry; 2]> {
+    let is = |a: &Rule, b: &Rule| a.conditions == b.conditions && a.actions == b.actions;
+    let mut pairs = Vec::new();
+    for (goes, entry) in old.iter().zip(from) {
+        if new.iter().any(|rule| is(goes, rule)) {
+            continue;
+        }
+        for (succeeding, itself) in new.iter().zip(to) {
+            let is_new = !old.iter().any(|rule| is(rule, succeeding));
+            if is_new && succeeds(succeeding, goes) {
+                let others = new.iter().zip(to).filter(|(rule, _)| !succeeds(rule, goes));
+                // Nor by way of that third one.
+                pairs.extend(others.flat_map(|(_, other)| [[*entry, *other], [*itself, *other]]));
+            }
+        }
+    }
+    pairs
 }
 
 /// A pair of small tables.
@@ -429,7 +452,8 @@ fn compare(pairs: u64, new_rule: fn(&mut Chance) -> Rule) -> (u64, Vec<String>) 
         let [old, new] = small_pair(seed, new_rule);
         let (from, to) = (table(&old, &mut matcher), table(&new, &mut matcher));
         let (from, to, requests) = condensed(&from, &to, matcher.probes.len());
-        let fewest = fewest_calls(&from, &to, requests);
+        let barred = barred(&old, &new, &from, &to);
+        let fewest = fewest_calls(&from, &to, requests, &barred);
         let made = change(&old, &new);
         assert!(made.steps.len() >= fewest, "seed {seed}: the search missed a way");
         if made.steps.len() > fewest {

@@ -106,3 +106,34 @@ fn what_cannot_be_listed_is_not_changed_but_told() {
     assert_eq!(made.diagnostics[0].code, "ScriptsUnknown");
     assert!(made.diagnostics[0].message.contains("allow alb:ListAScripts"));
 }
+
+/// A listener whose settings have mistakes, and one of which nothing is known, keep their scripts.
+#[test]
+fn scripts_of_a_frozen_or_held_listener_stay() {
+    let (mut cloud, mut observed) = (Cloud::default(), Observed::default());
+    cloud.converge(&mut observed, &with_scripts(&[("a", "1")]), &options());
+    let key = observed.listeners[0].key();
+    let wanted = with_scripts(&[("b", "2")]);
+    assert_eq!(plan(&observed, &wanted, &options()).steps.len(), 2);
+    let mut frozen = options();
+    frozen.frozen_listeners.insert(key);
+    assert_eq!(lines(&plan(&observed, &wanted, &frozen)), Vec::<String>::new());
+    let mut held = options();
+    held.held.insert(key);
+    let mut nothing = wanted;
+    nothing.listeners.clear();
+    assert_eq!(lines(&plan(&observed, &nothing, &held)), Vec::<String>::new());
+    held.held_rules.insert(key, Vec::new());
+    assert_eq!(lines(&plan(&observed, &nothing, &held)), Vec::<String>::new());
+}
+
+#[test]
+fn no_call_deletes_more_scripts_than_one_takes() {
+    let (mut cloud, mut observed) = (Cloud::default(), Observed::default());
+    let scripts: Vec<String> = (0..21).map(|n| format!("s{n}")).collect();
+    let many: Vec<(&str, &str)> = scripts.iter().map(|name| (name.as_str(), "1")).collect();
+    cloud.converge(&mut observed, &with_scripts(&many), &options());
+    let made = cloud.converge(&mut observed, &with_scripts(&[]), &options());
+    assert_eq!(made.steps.len(), 2);
+    assert!(names(&observed).is_empty());
+}

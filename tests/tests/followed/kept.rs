@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alb_sim::Config;
+use alb_sim::{Config, Fault};
 use anyhow::{Result, ensure};
 use e2e::foreign::ForeignGroup;
 use e2e::traffic::Ask;
@@ -201,6 +201,14 @@ async fn what_happens_while_no_controller_runs_is_made_up_for() -> Result<()> {
     // Where this one belongs can't be told, so it stays where it is.
     service(&stack, "mistaken", Some("sgp")).await?;
     pods(&stack, "mistaken", &["10.0.0.7"]).await?;
+    // Nor is it looked for in a group that this account may not read; others are not hurt.
+    let closed = ForeignGroup::create(&stack, "closed", "Ip", "vpc-sim").await?;
+    stack.sim.inject(
+        Fault::error(403, "Forbidden.RAM")
+            .on("ListServerGroupServers")
+            .having(&closed.id)
+            .forever(),
+    );
     stack.start_controller().await?;
     one.has(&stack, &foreign).await?;
     two.has(

@@ -5,7 +5,7 @@ use std::fmt;
 
 use alb_api::{Error, ErrorClass};
 use alb_model::{ObjectRef, Origins};
-use alb_plan::Unresolved;
+use alb_plan::{ListenerKey, Unresolved};
 
 use super::SourceError;
 
@@ -40,6 +40,26 @@ impl fmt::Display for Refusal {
             f,
             "ALB refuses rule {description}: {message}; until it is taken, {meanwhile}"
         )
+    }
+}
+
+/// A change of a listener's scripts that the API refuses, while all else is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptRefusal {
+    /// The listener.
+    pub listener: ListenerKey,
+    /// Name of the script on the listener; `None` if scripts were to go.
+    pub script: Option<String>,
+    /// What was to be done.
+    pub step: String,
+    /// The API's words.
+    pub message: String,
+}
+
+impl fmt::Display for ScriptRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, message, .. } = self;
+        write!(f, "cannot {step}: {message}; all else is in force")
     }
 }
 

@@ -16,7 +16,7 @@ use super::kept::LeftOut;
 use super::names::RuleNames;
 use super::queue::Queue;
 use super::step::{Outcome, Runner, refuses_for_good};
-use super::{CertificateSource, ExecError, Refusal, Unfinished};
+use super::{CertificateSource, ExecError, Refusal, ScriptRefusal, Unfinished};
 
 /// Steps of one plan at the same time, while the API does not throttle.
 pub const PARALLEL_STEPS: usize = 8;
@@ -41,12 +41,17 @@ impl From<Duration> for Pace {
 }
 
 /// What was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Execution {
     /// Steps that are in force.
     pub steps: usize,
     /// Rules that the API refuses; all others are in force.
     pub refused: Vec<Refusal>,
+    /// Scripts that the API refuses; all else is in force.
+    pub refused_scripts: Vec<ScriptRefusal>,
+    /// Whether the observed state is what the cloud has: a script that was refused had no effect for certain. If not, read
+    /// again.
+    pub is_known: bool,
     /// How long it took.
     pub took: Duration,
 }
@@ -88,7 +93,7 @@ pub async fn execute(
 /// The first step that failed. Steps that do not depend on it are made all the same, unless the API throttles or the
 /// world has moved on: then nothing more starts. A rule that the API refuses does not keep the others of its call from
 /// being made ([`Execution::refused`]), nor does one whose server group it refuses; an old rule that such a rule was to
-/// succeed stays.
+/// succeed stays. A script that it refuses costs nothing else ([`Execution::refused_scripts`]).
 #[allow(
     clippy::too_many_arguments,
     reason = "the plan, its two sides, and three ways to reach out of it"
@@ -144,6 +149,12 @@ pub async fn execute_with(
         learn(&outcome, &mut ids, observed);
         left_out.note_refused(&plan.steps[index].op, &outcome.refused, &names);
         ended.refused.extend(outcome.refused);
+        if let Some((refusal, without_effect)) = outcome.refused_script {
+            ended.uncertain |= !without_effect;
+            ended.refused_scripts.push(refusal);
+            queue.skip(index);
+            continue;
+        }
         match outcome.failed {
             None if !queue.finish(index) => {}
             None => {
@@ -182,6 +193,7 @@ fn learn(outcome: &Outcome, ids: &mut Resolved, observed: &mut Observed) {
 struct Ended {
     done: usize,
     refused: Vec<Refusal>,
+    refused_scripts: Vec<ScriptRefusal>,
     failure: Option<ExecError>,
     uncertain: bool,
     stop: bool,
@@ -226,6 +238,8 @@ impl Ended {
                 return Ok(Execution {
                     steps: done,
                     refused: self.refused,
+                    refused_scripts: self.refused_scripts,
+                    is_known: !self.uncertain,
                     took,
                 });
             }

@@ -70,7 +70,7 @@ fn cluster_of(group: &alb::ServerGroup) -> Option<&str> {
 }
 
 /// Server groups of a VPC that no controller made and in which servers carry a cluster's mark, with the namespaces and
-/// names of their Services.
+/// names of their Services. A group that may not be read is passed over.
 ///
 /// # Errors
 /// A read fails.
@@ -93,6 +93,11 @@ pub async fn marked_servers(
             let servers = match observe_servers(client, &id).await {
                 // Deleted between the two reads.
                 Err(error) if error.class() == Some(ErrorClass::NotFound) => Vec::new(),
+                // Whoever may not read a group has put nothing into it, or cannot take it out.
+                Err(error) if error.class() == Some(ErrorClass::Permanent) => {
+                    tracing::warn!(group = id, %error, "cannot look for servers left behind");
+                    Vec::new()
+                }
                 servers => servers?,
             };
             let services: BTreeSet<_> = servers

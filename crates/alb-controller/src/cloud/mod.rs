@@ -23,7 +23,7 @@ mod step;
 mod zones;
 
 pub use certificate::{CertificateSource, Pem, SourceError};
-pub use error::{ExecError, Refusal, Unfinished};
+pub use error::{ExecError, Refusal, ScriptRefusal, Unfinished};
 pub use execute::{Execution, PARALLEL_STEPS, Pace, Progress, execute, execute_with};
 pub use followed::{check_followed_group, marked_servers};
 pub(crate) use names::uses;

@@ -154,7 +154,7 @@ impl<'a> Queue<'a> {
         whole
     }
 
-    /// Notes a step that nothing is to be done for, since what it removes has to stay.
+    /// Notes a step that nothing is to be done for, since what it removes has to stay, or nothing else needs it.
     pub(super) fn skip(&mut self, index: usize) {
         self.finish(index);
         self.skipped += 1;

@@ -15,7 +15,7 @@ use super::call::{Failed, Sent, call};
 use super::error::for_people;
 use super::names::RuleNames;
 use super::servers::change_servers;
-use super::{CertificateSource, ExecError, Refusal};
+use super::{CertificateSource, ExecError, Refusal, ScriptRefusal};
 
 /// How long a load balancer may take to become active.
 const ACTIVE_DEADLINE: Duration = Duration::from_mins(4);
@@ -29,6 +29,8 @@ pub(super) struct Outcome {
     pub(super) made: Vec<(Step, Response)>,
     /// Rules that were refused.
     pub(super) refused: Vec<Refusal>,
+    /// The script that was refused, and whether the call had no effect for certain.
+    pub(super) refused_script: Option<(ScriptRefusal, bool)>,
     /// The load balancer, read again.
     pub(super) load_balancer: Option<ObservedLoadBalancer>,
     /// Why the rest of it was not made, and whether what failed had no effect for certain.
@@ -105,8 +107,14 @@ impl<S: CertificateSource> Runner<'_, S> {
     async fn plain(&self, step: Step, ids: &Resolved) -> Result<Outcome, ExecError> {
         Ok(match self.once(&step, ids).await? {
             Ok(response) => Outcome::made(step, response),
-            Err(failed) if is_refused(&step, &failed) => self.in_parts(step, ids, failed).await?,
-            Err(failed) => Outcome::default().fail(&step, failed),
+            Err(failed) => match refused_script(&step, &failed) {
+                Some(refusal) => Outcome {
+                    refused_script: Some((refusal, is_certain(&failed))),
+                    ..Outcome::default()
+                },
+                None if is_refused(&step, &failed) => self.in_parts(step, ids, failed).await?,
+                None => Outcome::default().fail(&step, failed),
+            },
         })
     }
 
@@ -347,6 +355,33 @@ fn is_refused(step: &Step, failed: &Failed) -> bool {
             ErrorClass::Quota => rules && !is_rule_quota(&failed.error),
             _ => false,
         }
+}
+
+/// What became of a change of scripts that the API refuses for good, whoever asks: nothing else needs a script. A name that
+/// is taken may be another listener's, or that of a script which is there unseen.
+fn refused_script(step: &Step, failed: &Failed) -> Option<ScriptRefusal> {
+    let (listener, script) = match &step.op {
+        StepOp::CreateScript { listener, script } | StepOp::UpdateScript { listener, script, .. } => {
+            (*listener, Some(script.name.clone()))
+        }
+        StepOp::DeleteScripts { listener, .. } => (*listener, None),
+        _ => return None,
+    };
+    let for_good = matches!(
+        failed.error.class(),
+        ErrorClass::Permanent | ErrorClass::Quota | ErrorClass::AlreadyExists
+    );
+    for_good.then(|| ScriptRefusal {
+        listener,
+        script,
+        step: step.describe(),
+        message: for_people(&failed.error),
+    })
+}
+
+/// Whether a refused call leaves all as it was known to be: a name that is taken says that it was not.
+fn is_certain(failed: &Failed) -> bool {
+    failed.without_effect && failed.error.class() != ErrorClass::AlreadyExists
 }
 
 /// Whether the API refuses what a step makes, now and when it is asked again, and not whoever asks.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alb_model::{CertificateRef, Diagnostic, Gateway, ListenerProtocol, ObjectRef, Severity};
-use alb_plan::{Limits, Observed, Options, Ownership, plan, plan_delete};
+use alb_plan::{Limits, Observed, Options, Ownership, SCRIPT_PREFIX, plan, plan_delete};
 use albconfig_crd::{
     AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
 };
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Failed, Failure, Report, Worker};
-use crate::cloud::{self, CertificateSource, ExecError, Pace, Refusal, Unfinished};
+use crate::cloud::{self, CertificateSource, ExecError, Pace, Refusal, ScriptRefusal, Unfinished};
 use crate::index::{PoolKey, WantedGateway};
 use crate::jobs::{GatewayJob, Wish};
 use crate::report::Writer;
@@ -146,7 +146,11 @@ impl Worker {
         self.note_pools(name, &observed, &desired);
         let mut load_balancer = Box::new(load_balancer_status(&observed));
         load_balancer.tag_keys = self.note_tags(name, wanted, &observed);
-        if executed.as_ref().err().is_none_or(|stopped| stopped.is_known) {
+        let is_known = match &executed {
+            Ok(execution) => execution.is_known,
+            Err(stopped) => stopped.is_known,
+        };
+        if is_known {
             self.shared.observed.insert(name.clone(), observed);
         }
         let execution = match executed {
@@ -165,6 +169,8 @@ impl Worker {
                 .iter()
                 .flat_map(|refusal| refused(name, refusal)),
         );
+        let scripts = execution.refused_scripts.iter();
+        findings.extend(scripts.map(|refusal| refused_script(&wanted.albconfig, refusal)));
         self.report(Report::Programmed {
             wanted: wanted.clone(),
             load_balancer,
@@ -438,6 +444,34 @@ fn refused(albconfig: &str, refusal: &Refusal) -> Vec<Diagnostic> {
     origins
         .map(|o| found(ObjectRef::clone(&o.object), &o.field.to_string()))
         .collect()
+}
+
+/// What is told of a script that the API refuses, at its place in the AlbConfig.
+fn refused_script(albconfig: &AlbConfig, refusal: &ScriptRefusal) -> Diagnostic {
+    let (port, protocol) = refusal.listener;
+    let mut listeners = albconfig.spec.listeners.iter().enumerate();
+    let found = listeners.find(|(_, listener)| {
+        listener.port_number() == Some(port) && listener.protocol.eq_ignore_ascii_case(protocol.as_str())
+    });
+    let field = match found {
+        None => "spec.listeners[].aScriptConfig".to_owned(),
+        Some((at, listener)) => {
+            let name = refusal.script.as_deref().unwrap_or_default();
+            let mut scripts = listener.a_script_config.iter();
+            let script =
+                scripts.position(|script| name.strip_prefix(SCRIPT_PREFIX) == Some(&script.a_script_name));
+            let script = script.map(|at| format!("[{at}]")).unwrap_or_default();
+            format!("spec.listeners[{at}].aScriptConfig{script}")
+        }
+    };
+    let object = ObjectRef::new("AlbConfig", "", albconfig.name_any());
+    Diagnostic::new(
+        Severity::Error,
+        "ScriptRefused",
+        object,
+        field,
+        refusal.to_string(),
+    )
 }
 
 /// Certificates and keys, from the Secrets they stand in.

@@ -115,8 +115,9 @@ impl Reader<'_> {
         rules.sort_by(|a, b| a.rule_id.cmp(&b.rule_id));
         rules.dedup_by(|a, b| a.rule_id == b.rule_id);
         let lives = |l: &alb::Listener| l.listener_status != "Deleting";
+        let listeners: Vec<alb::Listener> = listeners.into_iter().filter(lives).collect();
         let ids: Vec<String> = listeners.iter().map(|l| l.listener_id.clone()).collect();
-        let found = stream::iter(listeners.into_iter().filter(lives))
+        let found = stream::iter(listeners)
             .map(|listener| self.listener(listener))
             .buffered(PARALLEL_READS)
             .try_collect();

@@ -7,6 +7,9 @@ use crate::observed::{ObservedListener, ObservedScript};
 use crate::ownership::SCRIPT_PREFIX;
 use crate::step::StepOp;
 
+/// Scripts that one call deletes: as many as one may name to list them; for deletions nothing is documented.
+const SCRIPTS_PER_DELETE: usize = 20;
+
 impl Context<'_> {
     /// Creates, changes and deletes scripts. Scripts are found by their names; those without our prefix are somebody's.
     pub(super) fn scripts(&mut self, wanted: &Listener, found: Option<&ObservedListener>) {
@@ -17,7 +20,8 @@ impl Context<'_> {
             Some(None) if wanted.scripts.is_empty() => return,
             Some(None) => {
                 let message = format!(
-                    "scripts of listener {}/{} cannot be listed, so that none is created or changed; allow alb:ListAScripts",
+                    "scripts of listener {}/{} cannot be listed, so that none is created or changed; allow alb:ListAScripts, \
+                     or upgrade the load balancer if it is of edition Basic, which has no scripts",
                     listener.0, listener.1
                 );
                 let field = "spec.listeners[].aScriptConfig";
@@ -44,7 +48,7 @@ impl Context<'_> {
                 self.steps.push(StepOp::UpdateScript { listener, id, script }, []);
             }
         }
-        if !gone.is_empty() {
+        for gone in gone.chunks(SCRIPTS_PER_DELETE) {
             let ids = gone.iter().map(|script| script.id.clone()).collect();
             self.steps.push(StepOp::DeleteScripts { listener, ids }, []);
         }

@@ -118,6 +118,8 @@ struct Board<'a, 'u> {
     pieces: Vec<Piece<'a>>,
     going: Vec<usize>,
     coming: Vec<usize>,
+    /// Pairs of a rule that goes and one that it may not become, since it has to stay if a third one is refused.
+    barred: Vec<(usize, usize)>,
     /// Each as a set of pieces.
     requests: Vec<u16>,
     /// Numbers of rules that stay and match no request that a change concerns.
@@ -184,11 +186,13 @@ impl<'a, 'u> Board<'a, 'u> {
         number_answers(&mut pieces, resolve);
         let rules: Vec<&Rule> = pieces.iter().map(|piece| piece.rule).collect();
         let requests = requests(&rules)?;
+        let barred = barred(changes, &pieces, &going, &coming);
         Some(Self {
             changes,
             pieces,
             going,
             coming,
+            barred,
             requests,
             others,
         })
@@ -269,6 +273,9 @@ impl<'a> Search<'_, 'a, '_> {
                 continue;
             }
             for &goes in &self.board.going {
+                if self.board.barred.contains(&(goes, comes)) {
+                    continue;
+                }
                 let Some(from) = table.iter().position(|piece| *piece == goes) else {
                     continue;
                 };
@@ -367,6 +374,22 @@ impl<'a> Search<'_, 'a, '_> {
     }
 }
 
+fn barred(
+    changes: &[Change<'_>],
+    pieces: &[Piece<'_>],
+    going: &[usize],
+    coming: &[usize],
+) -> Vec<(usize, usize)> {
+    let change = |piece: usize| pieces[piece].change.map(|at| &changes[at]);
+    let is_barred = |goes: usize, comes: usize| {
+        change(goes).is_some_and(|goes| goes.is_kept_from(pieces[comes].rule, changes))
+    };
+    let pairs = going
+        .iter()
+        .flat_map(|goes| coming.iter().map(|comes| (*goes, *comes)));
+    pairs.filter(|(goes, comes)| is_barred(*goes, *comes)).collect()
+}
+
 /// A table as a number.
 fn packed(table: &[usize]) -> u64 {
     table.iter().fold(1, |packed, piece| packed << 4 | *piece as u64)
@@ -380,7 +403,50 @@ fn number_answers(pieces: &mut [Piece<'_>], resolve: &dyn Fn(&Rule) -> Rule) {
             && (a.conditions == b.conditions || !reads_groups(a))
     };
     for piece in 0..pieces.len() {
-        let first = (0..piece).find(|earlier| same(*earlier, piece) || same(piece, *earlier));
+        // A class of codes, as other controllers write it, is the same as each of them; they are not the same.
+        let first = (0..piece).find(|earlier| same(*earlier, piece) && same(piece, *earlier));
         pieces[piece].answer = first.map_or(piece as u8, |first| pieces[first].answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alb_model::{Action, FixedResponse};
+
+    use super::*;
+
+    /// The class comes first, in the middle and last; its codes are never the same answer.
+    #[test]
+    fn answers_that_a_class_of_codes_stands_for_are_not_the_same() {
+        let rule = |code| Rule {
+            actions: vec![Action::FixedResponse(FixedResponse {
+                code,
+                ..FixedResponse::default()
+            })],
+            ..Rule::default()
+        };
+        for codes in [[4, 404, 403], [404, 4, 403], [404, 403, 4], [404, 404, 403]] {
+            let rules = codes.map(rule);
+            let mut pieces: Vec<Piece<'_>> = rules
+                .iter()
+                .map(|rule| Piece {
+                    rule,
+                    number: None,
+                    rank: None,
+                    change: None,
+                    answer: 0,
+                })
+                .collect();
+            number_answers(&mut pieces, &Rule::clone);
+            for (a, one) in codes.iter().zip(&pieces) {
+                for (b, other) in codes.iter().zip(&pieces) {
+                    let are_codes = *a > 100 && *b > 100;
+                    assert!(
+                        !are_codes || (a == b) == (one.answer == other.answer),
+                        "{a} and {b} of {codes:?}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -161,6 +161,10 @@ impl<'a> Conversions<'a> {
                 return;
             }
             self.tries_left -= 1;
+            let successor = changes[created].wanted;
+            if successor.is_none_or(|new| changes[deleted].is_kept_from(new, &changes)) {
+                continue;
+            }
             let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
                 continue;
             };

@@ -2,6 +2,8 @@
 
 use alb_model::{Condition, Rule, Text, WildcardPattern};
 
+use crate::identity::{fingerprint, same_identity};
+
 /// Whether some request may match both rules.
 pub(crate) fn may_overlap(a: &Rule, b: &Rule) -> bool {
     a.direction == b.direction
@@ -34,7 +36,7 @@ pub fn succeeds(new: &Rule, old: &Rule) -> bool {
         values.map(|host| host.to_ascii_lowercase()).collect()
     };
     let (new_hosts, old_hosts) = (hosts(new), hosts(old));
-    let is_other_version = new.direction == old.direction && new.conditions == old.conditions;
+    let is_other_version = fingerprint(new) == fingerprint(old) && same_identity(new, old);
     is_other_version || covers(new, old) && old_hosts.iter().any(|host| new_hosts.contains(host))
 }
 

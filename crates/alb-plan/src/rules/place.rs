@@ -66,16 +66,21 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Of numbers in any order.
+    /// Of numbers in any order. Those out of range are nobody's.
     pub(crate) fn new(held: impl Iterator<Item = u16>) -> Self {
-        let mut held: Vec<u16> = held.collect();
+        let mut held: Vec<u16> = held.filter(|number| PRIORITIES.contains(number)).collect();
         held.sort_unstable();
         held.dedup();
         Self { held }
     }
 
-    /// Takes a number between two that are held.
+    /// Takes a number between two that are held. One out of range is as good as none on its side.
     pub(crate) fn take_between(&mut self, low: Option<u16>, high: Option<u16>) -> Option<u16> {
+        let (first, last) = (*PRIORITIES.start(), *PRIORITIES.end());
+        if low.is_some_and(|low| low > last) || high.is_some_and(|high| high < first) {
+            return None;
+        }
+        let (low, high) = (low.filter(|low| *low >= first), high.filter(|high| *high <= last));
         let free = Free { occupied: &self.held };
         let is_gap = low.is_none_or(|low| high.is_none_or(|high| low < high));
         if !is_gap || free.between(low, high) == 0 {
@@ -297,6 +302,29 @@ mod tests {
             .zip(&placed)
             .filter(|(c, p)| **c > 0 && c != p)
             .count()
+    }
+
+    /// Rules of others may have numbers that the API does not give, or none.
+    #[test]
+    fn between_numbers_out_of_range_there_are_those_in_range() {
+        let taken = |held: &[u16], low, high| Numbers::new(held.iter().copied()).take_between(low, high);
+        assert_eq!(taken(&[0], None, Some(0)), None);
+        assert_eq!(taken(&[0, 1], Some(0), Some(1)), None);
+        assert_eq!(taken(&[0, 2], Some(0), Some(2)), Some(1));
+        assert_eq!(taken(&[20_000], Some(20_000), None), None);
+        assert_eq!(taken(&[10_000, u16::MAX], Some(10_000), Some(u16::MAX)), None);
+        assert_eq!(
+            taken(&[9_999, u16::MAX], Some(9_999), Some(u16::MAX)),
+            Some(10_000)
+        );
+        assert_eq!(Numbers::new([0, 1, 2].into_iter()).take_beside(0), None);
+        for held in [0, 1, 2, 9_999, 10_000, 10_001, u16::MAX] {
+            let beside = Numbers::new([held].into_iter()).take_beside(held);
+            assert!(
+                beside.is_none_or(|n| PRIORITIES.contains(&n) && n != held),
+                "{beside:?}"
+            );
+        }
     }
 
     #[test]
