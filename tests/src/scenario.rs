@@ -110,6 +110,7 @@ fn albconfig(https: bool) -> Value {
         listeners.push(json!({
             "port": 443, "protocol": "HTTPS",
             "aclConfig": { "aclType": "White", "aclName": "office", "aclEntries": ["127.0.0.0/8"] },
+            "aScriptConfig": [{ "aScriptName": "guard", "scriptContent": "if true {}", "enabled": true }],
         }));
     }
     json!({

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 /// Fields that say when or where, not what.
 const DROPPED: &[&str] = &[
+    "AScriptId",
     "CreateTime",
     "DNSName",
     "DeletionProtectionConfigEnabledTime",

@@ -297,7 +297,7 @@ async fn disturbed(
             .list(&ListParams::default())
             .await?;
         let told = events.iter().any(|event| {
-            ["QuotaExceeded", "CallRefused", "RuleRefused"]
+            ["QuotaExceeded", "CallRefused", "RuleRefused", "ScriptRefused"]
                 .contains(&event.reason.as_deref().unwrap_or_default())
         });
         ensure!(told, "{what}: nobody was told");
