@@ -129,6 +129,46 @@ async fn a_refused_server_group_costs_the_rules_that_need_it_and_no_others() -> 
     Ok(())
 }
 
+/// Waits until Ingresses have their answers, and tell the address.
+async fn have_addresses(stack: &Stack, apps: &[&str]) -> Result<()> {
+    let ingresses = Api::<Ingress>::namespaced(stack.kube.clone(), &stack.name);
+    for app in apps {
+        stack
+            .answers(&format!("http://{app}.example.com/"), &format!("200 {app}"))
+            .await?;
+        stack::until("its address", LIMIT, || async {
+            let status = ingresses.get(app).await?.status;
+            let address = status.and_then(|status| status.load_balancer?.ingress?.pop());
+            Ok(address.and_then(|address| address.hostname))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// A log that is refused, for one, is told at the AlbConfig; Ingresses whose rules are in force have their addresses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_beside_the_rules_keeps_no_ingress_from_its_address() -> Result<()> {
+    let mut stack = shop().await?;
+    let log = json!({ "logProject": "mistyped", "logStore": "alb_one" });
+    let patch = Patch::Merge(json!({ "spec": { "config": { "accessLogConfig": log } } }));
+    Api::<Reading>::all(stack.kube.clone())
+        .patch(&stack.name, &PatchParams::default(), &patch)
+        .await?;
+    let refused = Fault::error(400, "IllegalParam.LogProject").on("EnableLoadBalancerAccessLog");
+    stack.sim.inject(refused.forever());
+    stack.start_controller().await?;
+    have_addresses(&stack, &["shop", "blog"]).await?;
+    let note = stack::until("an Event on the AlbConfig", LIMIT, || {
+        told_to(&stack, ("AlbConfig", &stack.name), "CallRefused")
+    })
+    .await?;
+    ensure!(note.contains("IllegalParam.LogProject"), "{note}");
+    stack.sim.clear_faults();
+    stack.quiet(Duration::from_millis(200)).await?;
+    stack.finish().await
+}
+
 /// Names of the scripts of the listener on port 80.
 fn scripts(stack: &Stack) -> Vec<String> {
     let world = stack.sim.world();
@@ -184,19 +224,7 @@ async fn a_refused_script_costs_only_itself() -> Result<()> {
             note.starts_with("spec.listeners[0].aScriptConfig[1]: ") && note.contains(code),
             "{note}"
         );
-        for app in ["shop", "blog"] {
-            stack
-                .answers(&format!("http://{app}.example.com/"), &format!("200 {app}"))
-                .await?;
-            let ingresses = Api::<Ingress>::namespaced(stack.kube.clone(), &stack.name);
-            stack::until("its address", LIMIT, || async {
-                let status = ingresses.get(app).await?.status;
-                Ok(status
-                    .and_then(|status| status.load_balancer?.ingress?.pop())
-                    .and_then(|address| address.hostname))
-            })
-            .await?;
-        }
+        have_addresses(&stack, &["shop", "blog"]).await?;
         ensure!(scripts(&stack) == ["k8s-good"], "{:?}", scripts(&stack));
         stack.sim.clear_faults();
         stack::until("the script", LIMIT, || async {

@@ -37,6 +37,19 @@ impl Run {
             } => {
                 self.programmed(&wanted, &load_balancer, &findings, calls);
             }
+            Report::Partly {
+                wanted,
+                hostname,
+                missing,
+            } => {
+                let is_served = |key: &&Key| {
+                    let object = ObjectRef::new("Ingress", &*key.namespace, &*key.name);
+                    !missing.contains(&object)
+                };
+                for key in wanted.served.iter().filter(is_served) {
+                    self.give_address(key, &hostname);
+                }
+            }
             Report::Failed { albconfig, failed } => self.failed(&albconfig, &failed),
             Report::PoolFailed { key, failed } => self.pool_failed(&key, &failed),
             Report::Followed { group, wish, failed } => self.followed(&group, &wish, failed.as_ref()),

@@ -155,7 +155,16 @@ impl Worker {
         }
         let execution = match executed {
             Ok(execution) => execution,
-            Err(unfinished) => return Ok(Err(unfinished)),
+            Err(unfinished) => {
+                if let Some(hostname) = load_balancer.dnsname {
+                    self.report(Report::Partly {
+                        wanted: wanted.clone(),
+                        hostname,
+                        missing: unfinished.missing.clone(),
+                    });
+                }
+                return Ok(Err(unfinished));
+            }
         };
         let calls = plan.steps.len();
         if calls > 0 {

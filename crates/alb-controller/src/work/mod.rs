@@ -35,6 +35,13 @@ pub(crate) enum Report {
         /// Number of calls that changed something.
         calls: usize,
     },
+    /// The ALB is as wanted but for what one attempt could not do; that it failed is said besides.
+    Partly {
+        wanted: WantedGateway,
+        hostname: String,
+        /// Objects that asked for what is not in force.
+        missing: BTreeSet<ObjectRef>,
+    },
     /// An attempt to change a gateway failed; whether it is repeated is the scheduler's business.
     Failed { albconfig: Arc<str>, failed: Failed },
     /// An attempt to change the servers of a group failed.
