@@ -437,8 +437,13 @@ fn small_pair(seed: u64, new_rule: fn(&mut Chance) -> Rule) -> [Vec<Rule>; 2] {
     let new = if chance.one_in(2) {
         table_of(&mut chance)
     } else {
-        let mut new = common::edited(&old, &mut chance, new_rule);
-        new.truncate(3);
+        let mut new: Vec<Rule> = Vec::new();
+        // Two rules of one listener never have equal conditions: the translator tells the younger one.
+        for rule in common::edited(&old, &mut chance, new_rule) {
+            if new.len() < 3 && new.iter().all(|r| r.conditions != rule.conditions) {
+                new.push(rule);
+            }
+        }
         new
     };
     [old, new]
