@@ -78,9 +78,9 @@ pub fn compile(ingress: &Ingress, lookups: &dyn Lookups, settings: &Settings) ->
 }
 
 /// Ingresses that a thread compiles at least. Fewer cost less than starting it and than the fresh memory it takes.
-const ENOUGH: usize = 1024;
+const ENOUGH: usize = 512;
 
-/// Compiles many Ingresses, each as [`compile`] does, in their order; above some thousand on all cores.
+/// Compiles many Ingresses, each as [`compile`] does, in their order; from about a thousand on, on all cores.
 pub fn compile_all<I: Borrow<Ingress> + Sync>(
     ingresses: &[I],
     lookups: &(dyn Lookups + Sync),
