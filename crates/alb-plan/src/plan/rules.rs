@@ -48,6 +48,7 @@ impl<'a> Context<'a> {
         let batch = Batch {
             write: self.options.limits.rules_per_write,
             delete: self.options.limits.rules_per_delete,
+            divisible: self.options.divisible,
         };
         let resolve = |rule: &Rule| Rule {
             actions: resolved_actions(&rule.actions, &self.ids),
@@ -303,6 +304,7 @@ impl<'a> Context<'a> {
                 }
             };
             let id = self.steps.push_as(op, waits, call.hitless);
+            self.steps.get_mut(id).all_or_nothing = call.all_or_nothing;
             self.work[index].last_rule_step = Some(id);
             previous = Some(id);
             if self.work[index].found.is_none() {

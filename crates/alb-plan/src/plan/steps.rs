@@ -48,8 +48,13 @@ impl Steps {
             waits_for,
             may_fail,
             hitless,
+            all_or_nothing: false,
         });
         id
+    }
+
+    pub(super) fn get_mut(&mut self, id: StepId) -> &mut Step {
+        &mut self.steps[id.0]
     }
 
     /// The last step on a resource so far.

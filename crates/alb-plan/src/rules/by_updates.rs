@@ -10,7 +10,7 @@ use alb_model::{Direction, Rule};
 use rustc_hash::FxHashSet;
 
 use super::diff::Change;
-use super::order::{Role, reads_groups};
+use super::order::{Batch, Kind, Role, reads_groups};
 use super::overlap::{covers, may_overlap};
 use super::place::Numbers;
 use super::requests::requests;
@@ -33,6 +33,7 @@ const ANSWERS: usize = 150_000;
 /// In a table of [`SMALL`] rules also those of ours that could stay may become others.
 pub(super) fn by_updates<'a>(
     unit: &Unit<'a>,
+    batch: Batch,
     resolve: &dyn Fn(&Rule) -> Rule,
     ours: &dyn Fn(&ObservedRule) -> bool,
 ) -> Option<Vec<Change<'a>>> {
@@ -41,7 +42,7 @@ pub(super) fn by_updates<'a>(
         return None;
     }
     let staying = || unit.found.iter().filter(|found| !touches(changes, found));
-    ordered(unit, changes, resolve).or_else(|| {
+    ordered(unit, changes, batch, resolve).or_else(|| {
         if unit.found.len() > SMALL || !staying().any(ours) {
             return None;
         }
@@ -54,7 +55,7 @@ pub(super) fn by_updates<'a>(
             hidden: false,
         };
         let all: Vec<Change<'a>> = staying().filter(|found| ours(found)).map(as_it_is).collect();
-        ordered(unit, &[changes.as_slice(), &all].concat(), resolve)
+        ordered(unit, &[changes.as_slice(), &all].concat(), batch, resolve)
     })
 }
 
@@ -67,11 +68,14 @@ fn touches(changes: &[Change<'_>], found: &ObservedRule) -> bool {
 fn ordered<'a>(
     unit: &Unit<'a>,
     changes: &[Change<'a>],
+    batch: Batch,
     resolve: &dyn Fn(&Rule) -> Rule,
 ) -> Option<Vec<Change<'a>>> {
+    let updates = changes.iter().filter(|change| change.found.is_some()).count();
+    let in_parts = batch.divisible || updates > batch.size(Kind::Update);
     let default = changes.iter().find(|c| c.role == Role::Default);
     let mut numbers = Numbers::new(unit.found.iter().map(ObservedRule::priority));
-    let board = |direction| Board::new(unit.found, changes, direction, resolve);
+    let board = |direction| Board::new(unit.found, changes, direction, in_parts, resolve);
     let mut out = board(Direction::Response)?.solve(DefaultChange::None, &mut numbers)?;
     let requests = board(Direction::Request)?;
     let Some(default) = default else {
@@ -118,7 +122,8 @@ struct Board<'a, 'u> {
     pieces: Vec<Piece<'a>>,
     going: Vec<usize>,
     coming: Vec<usize>,
-    /// Pairs of a rule that goes and one that it may not become, since it has to stay if a third one is refused.
+    /// Pairs of a rule that goes and one that it may not become, since it has to stay if a third one is refused. None if
+    /// all changes are made or refused together.
     barred: Vec<(usize, usize)>,
     /// Each as a set of pieces.
     requests: Vec<u16>,
@@ -132,6 +137,7 @@ impl<'a, 'u> Board<'a, 'u> {
         found: &'a [ObservedRule],
         changes: &'u [Change<'a>],
         direction: Direction,
+        in_parts: bool,
         resolve: &dyn Fn(&Rule) -> Rule,
     ) -> Option<Self> {
         let numbered = changes.iter().enumerate();
@@ -186,7 +192,11 @@ impl<'a, 'u> Board<'a, 'u> {
         number_answers(&mut pieces, resolve);
         let rules: Vec<&Rule> = pieces.iter().map(|piece| piece.rule).collect();
         let requests = requests(&rules)?;
-        let barred = barred(changes, &pieces, &going, &coming);
+        let barred = if in_parts {
+            barred(changes, &pieces, &going, &coming)
+        } else {
+            Vec::new()
+        };
         Some(Self {
             changes,
             pieces,

@@ -4,7 +4,7 @@ use alb_model::{Direction, Rule};
 use rustc_hash::FxHashMap;
 
 use super::order::{Node, Role};
-use super::overlap::{covers, succeeds};
+use super::overlap::covers;
 use super::place::{PRIORITIES, Wanted, place};
 use crate::identity::{fingerprint, rule_name, same_identity};
 use crate::observed::ObservedRule;
@@ -55,20 +55,6 @@ impl<'a> Change<'a> {
             _ => true,
         };
         before && after
-    }
-
-    /// Whether the API may refuse it for what the rule is to be. What is in force as it is has been taken once.
-    fn may_be_refused(&self) -> bool {
-        self.role != Role::Default && (self.found.is_none() || self.edits)
-    }
-
-    /// Whether the rule that goes here has to stay if one of these changes is refused. Its deletion is left undone in that
-    /// case; so it must not become `successor`, unless that answers all that it did.
-    pub(super) fn is_kept_from(&self, successor: &Rule, changes: &[Self]) -> bool {
-        let Some(old) = self.found else { return false };
-        let mut new = changes.iter().filter(|change| change.may_be_refused());
-        new.any(|change| change.wanted.is_some_and(|new| succeeds(new, &old.rule)))
-            && !succeeds(successor, &old.rule)
     }
 
     /// This deletion and that creation in one call.

@@ -7,7 +7,8 @@ use super::by_updates::by_updates;
 use super::diff::Change;
 use super::order::{Batch, Kind, Role, Run, canonical, runs};
 use super::place::Numbers;
-use super::schedule::{Unit, count, nodes};
+use super::refused::is_known_in_time;
+use super::schedule::{Unit, count, nodes, rest_first};
 use crate::observed::ObservedRule;
 
 /// Edits up to which they are made as creations and deletions: what changes its actions only is better updated.
@@ -46,6 +47,20 @@ impl<'a> Form<'a> {
         if let Some(other) = other.filter(|other| other.calls < self.calls) {
             *self = other;
         }
+    }
+
+    /// Whether what is refused is known before a rule that has to stay then becomes another one.
+    fn is_known_in_time(&self, batch: Batch) -> bool {
+        let mut call_of = vec![0; self.changes.len()];
+        let mut calls = 0..;
+        for run in &self.runs {
+            for (chunk, call) in rest_first(&run.changes, batch.size(run.kind)).zip(&mut calls) {
+                for change in chunk {
+                    call_of[*change] = call;
+                }
+            }
+        }
+        is_known_in_time(&self.changes, |change| call_of[change])
     }
 
     /// Changes that are made in the order in which they stand.
@@ -89,7 +104,7 @@ pub(super) fn cheapest<'a>(
         best.improve(Conversions::find(changes, batch));
     }
     if best.calls > least {
-        let found = by_updates(unit, resolve, ours);
+        let found = by_updates(unit, batch, resolve, ours);
         best.improve(found.map(|changes| Form::in_order(changes, batch)));
     }
     (best.changes, best.runs)
@@ -161,20 +176,19 @@ impl<'a> Conversions<'a> {
                 return;
             }
             self.tries_left -= 1;
-            let successor = changes[created].wanted;
-            if successor.is_none_or(|new| changes[deleted].is_kept_from(new, &changes)) {
-                continue;
-            }
             let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
                 continue;
             };
+            if self.batch.divisible && merged.takes_what_may_stay(&changes) {
+                continue;
+            }
             let mut tried = changes.clone();
             tried[created] = merged;
             tried.remove(deleted);
             let Some(form) = Form::new(tried.clone(), self.batch) else {
                 continue;
             };
-            if self.best.as_ref().is_none_or(|best| form.calls < best.calls) {
+            if self.best.as_ref().is_none_or(|best| form.calls < best.calls) && form.is_known_in_time(self.batch) {
                 self.best = Some(form);
             }
             // What stood behind the deletion moved up by one.

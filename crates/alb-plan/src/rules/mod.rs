@@ -6,5 +6,6 @@ mod forms;
 pub(crate) mod order;
 pub(crate) mod overlap;
 pub(crate) mod place;
+mod refused;
 mod requests;
 pub(crate) mod schedule;

@@ -246,6 +246,8 @@ pub(crate) struct Run {
 pub(crate) struct Batch {
     pub(crate) write: usize,
     pub(crate) delete: usize,
+    /// Whether it has to be possible to leave out any rule of any call.
+    pub(crate) divisible: bool,
 }
 
 impl Batch {

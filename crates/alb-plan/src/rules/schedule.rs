@@ -33,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) kind: Kind,
     pub(crate) ops: Vec<RuleOp>,
     pub(crate) hitless: bool,
+    /// See [`crate::Step::all_or_nothing`].
+    pub(crate) all_or_nothing: bool,
 }
 
 /// The calls that make all changes, while the load balancer never holds more than `room` rules above what it holds now.
@@ -59,11 +61,13 @@ pub(crate) fn schedule(
         spare -= count(&changes, Kind::Create).saturating_sub(count(&u.changes, Kind::Create));
         for run in runs {
             for chunk in rest_first(&run.changes, batch.size(run.kind)) {
+                let made: Vec<Change<'_>> = chunk.iter().map(|i| changes[*i]).collect();
                 calls.push(Call {
                     unit,
                     kind: run.kind,
-                    ops: chunk.iter().map(|i| changes[*i].op(resolve)).collect(),
+                    ops: made.iter().map(|c| c.op(resolve)).collect(),
                     hitless: true,
+                    all_or_nothing: !batch.divisible && takes_what_may_stay(&made, &changes),
                 });
             }
         }
@@ -71,9 +75,13 @@ pub(crate) fn schedule(
     (calls, false)
 }
 
+fn takes_what_may_stay(call: &[Change<'_>], changes: &[Change<'_>]) -> bool {
+    call.iter().any(|change| change.takes_what_may_stay(changes))
+}
+
 /// The parts of a run, each of one call. The one that is not full is the first: calls are made as the groups of their
 /// rules become ready, and a short last call would leave the one before it to wait for all groups, and then wait for that.
-fn rest_first<T>(all: &[T], size: usize) -> impl Iterator<Item = &[T]> {
+pub(super) fn rest_first<T>(all: &[T], size: usize) -> impl Iterator<Item = &[T]> {
     let (rest, full) = all.split_at(all.len() % size.max(1));
     std::iter::once(rest)
         .filter(|rest| !rest.is_empty())
@@ -131,6 +139,7 @@ fn blunt(units: &[Unit<'_>], room: usize, batch: Batch, resolve: &dyn Fn(&Rule) 
             kind,
             ops: taken.iter().map(|i| changes[*i].op(resolve)).collect(),
             hitless: next.is_some(),
+            all_or_nothing: false,
         });
     }
 }
@@ -188,6 +197,8 @@ impl<'a, 'b> Tight<'a, 'b> {
                     kind: *kind,
                     ops: chunk.iter().map(|c| c.op(resolve)).collect(),
                     hitless: *hitless,
+                    all_or_nothing: !batch.divisible
+                        && takes_what_may_stay(chunk, &self.units[*unit].changes),
                 })
             })
             .collect()
