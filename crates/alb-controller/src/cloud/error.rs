@@ -128,6 +128,16 @@ pub enum ExecError {
         #[source]
         source: Box<Error>,
     },
+    /// A step whose rules go together ([`alb_plan::Step::all_or_nothing`]) cannot be made, for one of them or one before
+    /// them is refused. Plan again with [`alb_plan::Options::divisible`].
+    #[error("cannot {step}: these changes go together, and one of them or one before them is refused")]
+    Indivisible {
+        /// What the step does.
+        step: String,
+        /// What the API said, if it was asked for this step.
+        #[source]
+        source: Option<Box<Error>>,
+    },
     /// The load balancer did not become active.
     #[error("load balancer {id} is {status} and not Active after {waited_s} s")]
     NotActive {
@@ -185,7 +195,7 @@ impl ExecError {
                 Some(ErrorClass::Permanent)
             }
             Self::NotActive { .. } => Some(ErrorClass::Retryable),
-            Self::Certificate { .. } | Self::Cancelled { .. } => None,
+            Self::Indivisible { .. } | Self::Certificate { .. } | Self::Cancelled { .. } => None,
         }
     }
 
@@ -194,6 +204,7 @@ impl ExecError {
         match self {
             Self::Read(error) => error.request_id(),
             Self::Step { source, .. } | Self::Stale { source, .. } => source.request_id(),
+            Self::Indivisible { source, .. } => source.as_ref()?.request_id(),
             _ => None,
         }
     }

@@ -90,8 +90,9 @@ pub async fn execute(
 /// Once `cancel` is cancelled no call starts; calls under way are waited for.
 ///
 /// # Errors
-/// The first step that failed. Steps that do not depend on it are made all the same, unless the API throttles or the
-/// world has moved on: then nothing more starts. A rule that the API refuses does not keep the others of its call from
+/// The first step that failed. Steps that do not depend on it are made all the same, unless the API throttles, the world has
+/// moved on, or a rule is refused in the middle of changes that go together ([`ExecError::Indivisible`]): then nothing more
+/// starts. A rule that the API refuses does not keep the others of its call from
 /// being made ([`Execution::refused`]), nor does one whose server group it refuses; an old rule that such a rule was to
 /// succeed stays. A script that it refuses costs nothing else ([`Execution::refused_scripts`]).
 #[allow(
@@ -140,6 +141,11 @@ pub async fn execute_with(
                 queue.skip(index);
                 continue;
             };
+            if left_out.forbids(&step) {
+                queue.lose(index, false);
+                ended.fail_before(&step);
+                break;
+            }
             let (runner, ids) = (&runner, ids.clone());
             running.push(Box::pin(async move { (index, runner.run(step, &ids).await) }));
         }
@@ -204,8 +210,7 @@ impl Ended {
     fn fail(&mut self, step: Option<&Step>, error: ExecError, without_effect: bool) {
         self.uncertain |= !without_effect || matches!(error, ExecError::Stale { .. });
         let class = error.class();
-        self.stop |=
-            matches!(error, ExecError::Stale { .. }) || matches!(class, Some(ErrorClass::Throttled { .. }));
+        self.stop |= stops(&error);
         if let Some(StepOp::CreateRules { rules, .. }) = step.map(|step| &step.op)
             && class == Some(ErrorClass::Quota)
         {
@@ -216,6 +221,15 @@ impl Ended {
         if self.failure.is_none() || self.stop && !self.failure.as_ref().is_some_and(stops) {
             self.failure = Some(error);
         }
+    }
+
+    /// Notes a step that was not tried.
+    fn fail_before(&mut self, step: &Step) {
+        let error = ExecError::Indivisible {
+            step: step.describe(),
+            source: None,
+        };
+        self.fail(Some(step), error, true);
     }
 
     fn stops(&self) -> bool {
@@ -254,6 +268,8 @@ impl Ended {
     }
 }
 
+/// Whether nothing more starts: the plan does not fit any more, or the API asks for fewer calls.
 fn stops(error: &ExecError) -> bool {
-    matches!(error, ExecError::Stale { .. }) || matches!(error.class(), Some(ErrorClass::Throttled { .. }))
+    matches!(error, ExecError::Stale { .. } | ExecError::Indivisible { .. })
+        || matches!(error.class(), Some(ErrorClass::Throttled { .. }))
 }

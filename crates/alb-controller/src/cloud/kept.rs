@@ -36,6 +36,11 @@ impl<'a> LeftOut<'a> {
         self.extend(op, refused.iter().filter_map(named));
     }
 
+    /// Whether a step must not be made: its rules go together with others, of which some are left out.
+    pub(super) fn forbids(&self, step: &Step) -> bool {
+        self.any && step.all_or_nothing
+    }
+
     fn extend(&mut self, op: &StepOp, rules: impl IntoIterator<Item = &'a Rule>) {
         if let StepOp::CreateRules { listener, .. } | StepOp::UpdateRules { listener, .. } = op {
             self.rules.extend(rules.into_iter().map(|rule| (*listener, rule)));

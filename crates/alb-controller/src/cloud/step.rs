@@ -112,6 +112,10 @@ impl<S: CertificateSource> Runner<'_, S> {
                     refused_script: Some((refusal, is_certain(&failed))),
                     ..Outcome::default()
                 },
+                None if is_refused(&step, &failed) && is_indivisible(&step) => {
+                    let (step, source) = (step.describe(), Some(Box::new(failed.error)));
+                    ExecError::Indivisible { step, source }.into()
+                }
                 None if is_refused(&step, &failed) => self.in_parts(step, ids, failed).await?,
                 None => Outcome::default().fail(&step, failed),
             },
@@ -355,6 +359,11 @@ fn is_refused(step: &Step, failed: &Failed) -> bool {
             ErrorClass::Quota => rules && !is_rule_quota(&failed.error),
             _ => false,
         }
+}
+
+/// Whether a step has parts that must not be made alone.
+fn is_indivisible(step: &Step) -> bool {
+    step.all_or_nothing && matches!(&step.op, StepOp::UpdateRules { rules, .. } if rules.len() > 1)
 }
 
 /// What became of a change of scripts that the API refuses for good, whoever asks: nothing else needs a script. A name that

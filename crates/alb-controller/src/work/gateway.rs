@@ -66,14 +66,20 @@ impl Worker {
             self.shared.rule_limits.remove(name);
         }
         let mut overtaken = 0;
+        let mut divisible = false;
         loop {
-            let unfinished = match self.approach(name, wanted, cancelled).await? {
+            let unfinished = match self.approach(name, wanted, divisible, cancelled).await? {
                 Ok(()) => return Ok(()),
                 Err(unfinished) => unfinished,
             };
             if let Some(rules) = unfinished.too_many_rules
                 && self.learn_limit(name, rules)
             {
+                continue;
+            }
+            if matches!(*unfinished.error, ExecError::Indivisible { .. }) && !divisible {
+                info!(albconfig = %name, error = %unfinished.error, "planning again, so that a rule can be left out");
+                divisible = true;
                 continue;
             }
             overtaken += 1;
@@ -84,11 +90,13 @@ impl Worker {
         }
     }
 
-    /// One plan, from what is known or read now to what is wanted, and its execution.
+    /// One plan, from what is known or read now to what is wanted, and its execution. `divisible`: any rule can be left out
+    /// of it.
     async fn approach(
         &self,
         name: &Arc<str>,
         wanted: &WantedGateway,
+        divisible: bool,
         cancelled: &CancellationToken,
     ) -> Result<Result<(), Unfinished>, Failure> {
         let mut desired = Gateway::clone(&wanted.gateway);
@@ -119,7 +127,10 @@ impl Worker {
             });
             Arc::make_mut(wish).servers = servers;
         }
-        let options = self.plan_options(name, wanted);
+        let options = Options {
+            divisible,
+            ..self.plan_options(name, wanted)
+        };
         let plan = plan(&observed, &desired, &options);
         let secrets = Secrets {
             writer: &self.writer,

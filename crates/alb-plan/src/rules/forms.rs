@@ -188,7 +188,9 @@ impl<'a> Conversions<'a> {
             let Some(form) = Form::new(tried.clone(), self.batch) else {
                 continue;
             };
-            if self.best.as_ref().is_none_or(|best| form.calls < best.calls) && form.is_known_in_time(self.batch) {
+            if self.best.as_ref().is_none_or(|best| form.calls < best.calls)
+                && form.is_known_in_time(self.batch)
+            {
                 self.best = Some(form);
             }
             // What stood behind the deletion moved up by one.

@@ -38,8 +38,10 @@ impl Change<'_> {
 pub(super) fn is_known_in_time(changes: &[Change<'_>], call_of: impl Fn(usize) -> usize) -> bool {
     let converts = |change: &Change<'_>| matches!(change.role, Role::Convert { .. });
     let conversions = changes.iter().enumerate().filter(|(_, c)| converts(c));
-    conversions.filter_map(|(i, c)| Some((i, c, c.wanted?))).all(|(i, taken, third)| {
-        let mut later = (0..changes.len()).filter(|other| call_of(*other) > call_of(i));
-        !later.any(|other| taken.is_kept_for(&changes[other], third))
-    })
+    conversions
+        .filter_map(|(i, c)| Some((i, c, c.wanted?)))
+        .all(|(i, taken, third)| {
+            let mut later = (0..changes.len()).filter(|other| call_of(*other) > call_of(i));
+            !later.any(|other| taken.is_kept_for(&changes[other], third))
+        })
 }

@@ -252,15 +252,26 @@ impl<'a, 'b> Tight<'a, 'b> {
             .collect()
     }
 
-    /// Lets a rule that only waits for its successor become it.
+    /// Lets a rule that only waits for its successor become it. One that may have to stay for another's sake does so only if
+    /// there is no choice.
     fn convert(&mut self) -> bool {
+        let all = |_: &Change<'a>, _: &[Change<'a>]| true;
+        self.convert_if(|merged, changes| !merged.takes_what_may_stay(changes)) || self.convert_if(all)
+    }
+
+    fn convert_if(&mut self, fits: impl Fn(&Change<'a>, &[Change<'a>]) -> bool) -> bool {
         for unit in 0..self.units.len() {
+            let changes = &self.units[unit].changes;
             for created in self.waiting(unit, Kind::Create) {
                 if self.open(unit, created).next().is_some() {
                     continue;
                 }
                 for deleted in self.waiting(unit, Kind::Delete) {
-                    if self.is_smooth(unit, deleted, created) && self.merge(unit, deleted, created, true) {
+                    let merged = Change::convert(&changes[deleted], &changes[created]);
+                    if merged.is_some_and(|merged| fits(&merged, changes))
+                        && self.is_smooth(unit, deleted, created)
+                        && self.merge(unit, deleted, created, true)
+                    {
                         return true;
                     }
                 }
