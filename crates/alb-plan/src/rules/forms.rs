@@ -100,12 +100,20 @@ pub(super) fn cheapest<'a>(
             best.improve(Form::new(split, batch));
         }
     }
-    if best.calls > least && changes.len() <= SEARCHED_CHANGES {
-        best.improve(Conversions::find(changes, batch));
-    }
-    if best.calls > least {
-        let found = by_updates(unit, batch, resolve, ours);
-        best.improve(found.map(|changes| Form::in_order(changes, batch)));
+    // What can be made without some of it is better, what takes fewer calls is better still.
+    let in_parts = Batch {
+        divisible: true,
+        ..batch
+    };
+    let ways = [Some(in_parts), Some(batch).filter(|batch| !batch.divisible)];
+    for batch in ways.into_iter().flatten() {
+        if best.calls > least && changes.len() <= SEARCHED_CHANGES {
+            best.improve(Conversions::find(changes, batch));
+        }
+        if best.calls > least {
+            let found = by_updates(unit, batch, resolve, ours);
+            best.improve(found.map(|changes| Form::in_order(changes, batch)));
+        }
     }
     (best.changes, best.runs)
 }
