@@ -236,3 +236,113 @@ async fn a_refused_script_costs_only_itself() -> Result<()> {
     }
     Ok(())
 }
+
+/// The Ingress has these paths, each with its Service, on these hosts.
+async fn serve(stack: &Stack, rules: &[(&str, &[(&str, &str)])]) -> Result<()> {
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(|(host, paths)| {
+            let paths: Vec<Value> = paths
+                .iter()
+                .map(|(path, service)| {
+                    json!({ "path": path, "pathType": "Prefix",
+                            "backend": { "service": { "name": service, "port": { "name": "http" } } } })
+                })
+                .collect();
+            json!({ "host": host, "http": { "paths": paths } })
+        })
+        .collect();
+    stack
+        .apply_values(&[json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": { "name": "all", "namespace": stack.name },
+            "spec": { "ingressClassName": stack.name, "rules": rules },
+        })])
+        .await
+}
+
+/// Two rules become two others in one call. One of the new ones takes over from both, so both have to stay if it is refused;
+/// by that call one of them would have become the other new rule.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_stay_for_a_refused_one_although_the_fewest_calls_would_have_turned_them_into_others()
+-> Result<()> {
+    for (fault, reason, calls) in [
+        (
+            Fault::error(400, "IllegalParam.Values").having("/shop/*"),
+            "RuleRefused",
+            [
+                "UpdateRulesAttribute IllegalParam.Values",
+                "CreateRules IllegalParam.Values",
+                "CreateRules OK",
+            ]
+            .as_slice(),
+        ),
+        (
+            Fault::error(400, "QuotaExceeded.ServersNum")
+                .on("AddServersToServerGroup")
+                .having("10.0.3.1"),
+            "QuotaExceeded",
+            &["CreateRules OK"],
+        ),
+    ] {
+        let mut stack = system_with(config()).await?;
+        stack.options().resync_interval = 1;
+        stack.apply_gateway().await?;
+        for (app, address) in [
+            ("cart", "10.0.1.1"),
+            ("pay", "10.0.2.1"),
+            ("shop", "10.0.3.1"),
+            ("blog", "10.0.4.1"),
+        ] {
+            stack.application(app, &[address]).await?;
+        }
+        let (shop, blog) = ("shop.example.com", "blog.example.com");
+        serve(&stack, &[(shop, &[("/shop/cart", "cart"), ("/shop/pay", "pay")])]).await?;
+        stack.start_controller().await?;
+        stack
+            .answers("http://shop.example.com/shop/cart/1", "200 cart")
+            .await?;
+        stack
+            .answers("http://shop.example.com/shop/pay/1", "200 pay")
+            .await?;
+
+        stack.sim.inject(fault.forever());
+        let meanwhile = [
+            Probe::new("http://shop.example.com/shop/cart/1", "200 cart", "200 cart"),
+            Probe::new("http://shop.example.com/shop/pay/1", "200 pay", "200 pay"),
+            Probe::new("http://shop.example.com/shop/other", "404", "404"),
+            Probe::new("http://blog.example.com/", "404", "200 blog"),
+        ];
+        let prober = Prober::start(stack.sim.clone(), meanwhile.to_vec());
+        let before = stack.writes().len();
+        serve(&stack, &[(shop, &[("/shop", "shop")]), (blog, &[("/", "blog")])]).await?;
+        turned(&prober, &meanwhile, "the other rule").await?;
+        stack::until("an Event on the Ingress", LIMIT, || told(&stack, "all", reason)).await?;
+        let (_, wrong) = prober.stop().await;
+        ensure!(wrong.is_empty(), "{wrong:#?}");
+        let writes = stack.writes().split_off(before).into_iter();
+        let of_rules = writes.filter(|call| call.action.contains("Rules"));
+        let made: Vec<String> = of_rules
+            .map(|call| format!("{} {}", call.action, call.code))
+            .collect();
+        ensure!(
+            made.starts_with(&calls.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            "{made:#?}"
+        );
+
+        let after = [
+            Probe::new("http://shop.example.com/shop/cart/1", "200 cart", "200 shop"),
+            Probe::new("http://shop.example.com/shop/pay/1", "200 pay", "200 shop"),
+            Probe::new("http://shop.example.com/shop/other", "404", "200 shop"),
+            Probe::new("http://blog.example.com/", "200 blog", "200 blog"),
+        ];
+        let prober = Prober::start(stack.sim.clone(), after.to_vec());
+        stack.sim.clear_faults();
+        turned(&prober, &after, "the trouble is over").await?;
+        let (_, wrong) = prober.stop().await;
+        ensure!(wrong.is_empty(), "{wrong:#?}");
+        stack.quiet(Duration::from_millis(200)).await?;
+        stack.finish().await?;
+    }
+    Ok(())
+}

@@ -75,7 +75,7 @@ pub struct Options {
     /// Ids of certificates that something else in the same cluster still names; they are not deleted.
     pub certificates_in_use: BTreeSet<String>,
     /// Whether any rule of any call can be left out: no step is [`crate::Step::all_or_nothing`]. For another plan after a
-    /// rule was refused; one plan in some hundreds needs a call more then.
+    /// rule was refused. It may need a call more.
     pub divisible: bool,
     /// Region, such as `cn-hangzhou`; empty is that of the load balancer that is there.
     pub region: String,
