@@ -146,7 +146,8 @@ async fn have_addresses(stack: &Stack, apps: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// A log that is refused, for one, is told at the AlbConfig; Ingresses whose rules are in force have their addresses.
+/// A log that is refused, for one, is told at the AlbConfig; Ingresses whose rules are in force have their addresses, and
+/// those of a refused rule hear of it all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_refused_beside_the_rules_keeps_no_ingress_from_its_address() -> Result<()> {
     let mut stack = shop().await?;
@@ -157,8 +158,14 @@ async fn what_is_refused_beside_the_rules_keeps_no_ingress_from_its_address() ->
         .await?;
     let refused = Fault::error(400, "IllegalParam.LogProject").on("EnableLoadBalancerAccessLog");
     stack.sim.inject(refused.forever());
+    let refused = Fault::error(400, "IllegalParam.Values").on("CreateRules");
+    stack.sim.inject(refused.having("/cart").forever());
     stack.start_controller().await?;
     have_addresses(&stack, &["shop", "blog"]).await?;
+    stack::until("an Event on the Ingress", LIMIT, || {
+        told(&stack, "cart", "RuleRefused")
+    })
+    .await?;
     let note = stack::until("an Event on the AlbConfig", LIMIT, || {
         told_to(&stack, ("AlbConfig", &stack.name), "CallRefused")
     })

@@ -76,6 +76,10 @@ pub struct Unfinished {
     pub missing: BTreeSet<ObjectRef>,
     /// Rules in the smallest call that was refused because the load balancer holds no more of them.
     pub too_many_rules: Option<usize>,
+    /// Rules that the API refuses, whatever else failed.
+    pub refused: Vec<Refusal>,
+    /// Scripts that the API refuses, whatever else failed.
+    pub refused_scripts: Vec<ScriptRefusal>,
 }
 
 impl Unfinished {
@@ -93,6 +97,8 @@ impl From<ExecError> for Unfinished {
             is_known: true,
             missing: BTreeSet::new(),
             too_many_rules: None,
+            refused: Vec::new(),
+            refused_scripts: Vec::new(),
         }
     }
 }

@@ -264,6 +264,8 @@ impl Ended {
             is_known: !self.uncertain,
             missing,
             too_many_rules: self.too_many_rules,
+            refused: self.refused,
+            refused_scripts: self.refused_scripts,
         })
     }
 }

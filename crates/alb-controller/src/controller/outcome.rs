@@ -141,7 +141,8 @@ impl Run {
             self.tell(&object, BTreeSet::from([failure]));
             return;
         };
-        let mut all = wanted.findings.to_vec();
+        let found: Vec<_> = wanted.findings.iter().chain(&failed.findings).cloned().collect();
+        let mut all = found.clone();
         all.push(failure);
         all.extend(hurt(failed, failed.missing.iter().cloned()));
         self.tell_all(&wanted, &all);
@@ -149,7 +150,7 @@ impl Run {
             name,
             None,
             &Conditions {
-                findings: &wanted.findings,
+                findings: &found,
                 failure: Some(&failed.message),
             },
         );

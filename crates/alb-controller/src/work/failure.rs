@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use alb_api::ErrorClass;
-use alb_model::ObjectRef;
+use alb_model::{Diagnostic, ObjectRef};
 use concurrency_scheduler::Outcome;
 use ingress_translate::Code;
 
@@ -26,6 +26,8 @@ pub(crate) enum Failure {
         error: ExecError,
         /// Objects that asked for rules which are not in force because of it.
         missing: BTreeSet<ObjectRef>,
+        /// What was found beside it.
+        findings: Vec<Diagnostic>,
     },
     /// A call to the Kubernetes API.
     #[error("the Kubernetes API: {0}")]
@@ -46,20 +48,27 @@ impl From<ExecError> for Failure {
         Self::Cloud {
             error,
             missing: BTreeSet::new(),
+            findings: Vec::new(),
         }
     }
 }
 
 impl From<Unfinished> for Failure {
     fn from(unfinished: Unfinished) -> Self {
-        Self::Cloud {
-            error: *unfinished.error,
-            missing: unfinished.missing,
-        }
+        Self::beside(unfinished, Vec::new())
     }
 }
 
 impl Failure {
+    /// A plan that did not get through, and what was found beside why.
+    pub(crate) fn beside(unfinished: Unfinished, findings: Vec<Diagnostic>) -> Self {
+        Self::Cloud {
+            error: *unfinished.error,
+            missing: unfinished.missing,
+            findings,
+        }
+    }
+
     pub(crate) fn superseded(why: impl Into<String>) -> Self {
         Self::Superseded(why.into())
     }
@@ -107,6 +116,14 @@ impl Failure {
         match self {
             Self::Cloud { missing, .. } => missing.clone(),
             _ => BTreeSet::new(),
+        }
+    }
+
+    /// What was found beside what failed, for people.
+    pub(crate) fn findings(&self) -> &[Diagnostic] {
+        match self {
+            Self::Cloud { findings, .. } => findings,
+            _ => &[],
         }
     }
 

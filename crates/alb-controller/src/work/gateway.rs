@@ -3,25 +3,31 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alb_model::{CertificateRef, Diagnostic, Gateway, ListenerProtocol, ObjectRef, Severity};
-use alb_plan::{Limits, Observed, Options, Ownership, SCRIPT_PREFIX, plan, plan_delete};
-use albconfig_crd::{
-    AlbConfig, CertificateStatus, FINALIZER, GROUP_NAMESPACE, ListenerStatus, LoadBalancerStatus,
-};
+use alb_model::{CertificateRef, Diagnostic, Gateway};
+use alb_plan::{Limits, Observed, Options, Ownership, plan, plan_delete};
+use albconfig_crd::{AlbConfig, FINALIZER, GROUP_NAMESPACE};
 use kube::ResourceExt;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::findings::{id_fixed, refused, refused_script};
+use super::secrets::Secrets;
+use super::status::load_balancer_status;
 use super::{Failed, Failure, Report, Worker};
-use crate::cloud::{self, CertificateSource, ExecError, Pace, Refusal, ScriptRefusal, Unfinished};
+use crate::cloud::{self, ExecError, Pace, Unfinished};
 use crate::index::{PoolKey, WantedGateway};
 use crate::jobs::{GatewayJob, Wish};
-use crate::report::Writer;
 use crate::shared::KnownPool;
 
 /// How often in a row one attempt plans anew because somebody else changed the load balancer meanwhile. Whoever does so
 /// more often than that is fighting with us, and is better met with growing pauses.
 const OVERTAKEN: u32 = 2;
+
+/// A plan that did not get through, and what there is to say beside why.
+struct Stopped {
+    unfinished: Unfinished,
+    findings: Vec<Diagnostic>,
+}
 
 impl Worker {
     /// Makes a load balancer what is wanted.
@@ -68,10 +74,11 @@ impl Worker {
         let mut overtaken = 0;
         let mut divisible = false;
         loop {
-            let unfinished = match self.approach(name, wanted, divisible, cancelled).await? {
-                Ok(()) => return Ok(()),
-                Err(unfinished) => unfinished,
-            };
+            let Stopped { unfinished, findings } =
+                match self.approach(name, wanted, divisible, cancelled).await? {
+                    Ok(()) => return Ok(()),
+                    Err(stopped) => stopped,
+                };
             if let Some(rules) = unfinished.too_many_rules
                 && self.learn_limit(name, rules)
             {
@@ -84,7 +91,7 @@ impl Worker {
             }
             overtaken += 1;
             if !matches!(*unfinished.error, ExecError::Stale { .. }) || overtaken > OVERTAKEN {
-                return Err(unfinished.into());
+                return Err(Failure::beside(unfinished, findings));
             }
             info!(albconfig = %name, error = %unfinished.error, "overtaken; reading and planning again");
         }
@@ -98,7 +105,7 @@ impl Worker {
         wanted: &WantedGateway,
         divisible: bool,
         cancelled: &CancellationToken,
-    ) -> Result<Result<(), Unfinished>, Failure> {
+    ) -> Result<Result<(), Stopped>, Failure> {
         let mut desired = Gateway::clone(&wanted.gateway);
         let held = held_load_balancer(&wanted.albconfig, &desired);
         let mut observed = self
@@ -164,6 +171,18 @@ impl Worker {
         if is_known {
             self.shared.observed.insert(name.clone(), observed);
         }
+        let mut findings = plan.diagnostics;
+        findings.extend(moved);
+        let (rules, scripts) = match &executed {
+            Ok(execution) => (&execution.refused, &execution.refused_scripts),
+            Err(stopped) => (&stopped.refused, &stopped.refused_scripts),
+        };
+        findings.extend(rules.iter().flat_map(|refusal| refused(name, refusal)));
+        findings.extend(
+            scripts
+                .iter()
+                .map(|refusal| refused_script(&wanted.albconfig, refusal)),
+        );
         let execution = match executed {
             Ok(execution) => execution,
             Err(unfinished) => {
@@ -174,23 +193,13 @@ impl Worker {
                         missing: unfinished.missing.clone(),
                     });
                 }
-                return Ok(Err(unfinished));
+                return Ok(Err(Stopped { unfinished, findings }));
             }
         };
         let calls = plan.steps.len();
         if calls > 0 {
             info!(albconfig = %name, calls, took = ?execution.took, "load balancer changed");
         }
-        let mut findings = plan.diagnostics;
-        findings.extend(moved);
-        findings.extend(
-            execution
-                .refused
-                .iter()
-                .flat_map(|refusal| refused(name, refusal)),
-        );
-        let scripts = execution.refused_scripts.iter();
-        findings.extend(scripts.map(|refusal| refused_script(&wanted.albconfig, refusal)));
         self.report(Report::Programmed {
             wanted: wanted.clone(),
             load_balancer,
@@ -434,125 +443,4 @@ fn held_load_balancer(albconfig: &AlbConfig, desired: &Gateway) -> Option<String
     let status = albconfig.status.as_ref()?.load_balancer.as_ref()?;
     let (has, wants) = (status.id.as_ref()?, desired.load_balancer.id.as_ref()?);
     (has != wants).then(|| has.clone())
-}
-
-fn id_fixed(name: &str, held: &str, wanted: Option<String>) -> Diagnostic {
-    let wanted = wanted.unwrap_or_default();
-    let message = format!(
-        "this AlbConfig has load balancer {held}, which is kept; it cannot move to {wanted}: write {held} or remove id, or \
-         make a new AlbConfig for {wanted}"
-    );
-    let object = ObjectRef::new("AlbConfig", "", name);
-    Diagnostic::new(
-        Severity::Error,
-        "AttributeFixed",
-        object,
-        "spec.config.id",
-        message,
-    )
-}
-
-/// What is told of a rule that the API refuses: to each object it stems from, or to the AlbConfig.
-fn refused(albconfig: &str, refusal: &Refusal) -> Vec<Diagnostic> {
-    let found = |object, field: &str| {
-        Diagnostic::new(Severity::Error, "RuleRefused", object, field, refusal.to_string())
-    };
-    if refusal.origins.is_empty() {
-        return vec![found(ObjectRef::new("AlbConfig", "", albconfig), "")];
-    }
-    let origins = refusal.origins.iter();
-    origins
-        .map(|o| found(ObjectRef::clone(&o.object), &o.field.to_string()))
-        .collect()
-}
-
-/// What is told of a script that the API refuses, at its place in the AlbConfig.
-fn refused_script(albconfig: &AlbConfig, refusal: &ScriptRefusal) -> Diagnostic {
-    let (port, protocol) = refusal.listener;
-    let mut listeners = albconfig.spec.listeners.iter().enumerate();
-    let found = listeners.find(|(_, listener)| {
-        listener.port_number() == Some(port) && listener.protocol.eq_ignore_ascii_case(protocol.as_str())
-    });
-    let field = match found {
-        None => "spec.listeners[].aScriptConfig".to_owned(),
-        Some((at, listener)) => {
-            let name = refusal.script.as_deref().unwrap_or_default();
-            let mut scripts = listener.a_script_config.iter();
-            let script =
-                scripts.position(|script| name.strip_prefix(SCRIPT_PREFIX) == Some(&script.a_script_name));
-            let script = script.map(|at| format!("[{at}]")).unwrap_or_default();
-            format!("spec.listeners[{at}].aScriptConfig{script}")
-        }
-    };
-    let object = ObjectRef::new("AlbConfig", "", albconfig.name_any());
-    Diagnostic::new(
-        Severity::Error,
-        "ScriptRefused",
-        object,
-        field,
-        refusal.to_string(),
-    )
-}
-
-/// Certificates and keys, from the Secrets they stand in.
-struct Secrets<'a> {
-    writer: &'a Writer,
-    gateway: &'a Gateway,
-}
-
-impl CertificateSource for Secrets<'_> {
-    async fn pem(&self, key: &alb_model::CertificateKey) -> Result<cloud::Pem, cloud::SourceError> {
-        let certificate = self.gateway.certificates.get(key).ok_or_else(|| {
-            cloud::SourceError::new(format!("certificate {} is not wanted any more", key.0))
-        })?;
-        let secret = &certificate.secret;
-        let found = self
-            .writer
-            .secret(&secret.namespace, &secret.name)
-            .await
-            .map_err(|error| cloud::SourceError::new(format!("{secret}: {error}")))?
-            .ok_or_else(|| cloud::SourceError::new(format!("{secret} was deleted meanwhile")))?;
-        let parsed = ingress_translate::parse_tls_secret(&found)
-            .map_err(|error| cloud::SourceError::new(format!("{secret}: {error}")))?;
-        if parsed.fingerprint != certificate.fingerprint {
-            return Err(cloud::SourceError::new(format!("{secret} was changed meanwhile")));
-        }
-        cloud::Pem::from_secret(&found)
-            .ok_or_else(|| cloud::SourceError::new(format!("{secret} holds no tls.crt and tls.key")))
-    }
-}
-
-/// What the status of an AlbConfig says of its ALB.
-fn load_balancer_status(observed: &Observed) -> LoadBalancerStatus {
-    let load_balancer = observed.load_balancer.as_ref();
-    LoadBalancerStatus {
-        id: load_balancer.map(|lb| lb.id().to_owned()),
-        dnsname: load_balancer.and_then(|lb| lb.attributes.dns_name.clone()),
-        listeners: observed
-            .listeners
-            .iter()
-            .map(|listener| ListenerStatus {
-                port_and_protocol: port_and_protocol(listener.key()),
-                certificates: certificates(&listener.attributes.certificates),
-            })
-            .collect(),
-        tag_keys: Vec::new(),
-    }
-}
-
-fn port_and_protocol((port, protocol): (u16, ListenerProtocol)) -> String {
-    format!("{port}/{protocol}")
-}
-
-fn certificates(certificates: &[CertificateRef]) -> Vec<CertificateStatus> {
-    let ids = certificates.iter().filter_map(|certificate| match certificate {
-        CertificateRef::Id(id) => Some(id.clone()),
-        CertificateRef::Managed(_) => None,
-    });
-    ids.enumerate()
-        .map(|(at, certificate_id)| CertificateStatus {
-            certificate_id,
-            is_default: at == 0,
-        })
-        .collect()
 }

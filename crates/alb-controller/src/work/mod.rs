@@ -1,9 +1,12 @@
 //! The changes themselves: what one attempt of a job does.
 
 mod failure;
+mod findings;
 mod followed;
 mod gateway;
 mod pool;
+mod secrets;
+mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -74,6 +77,8 @@ pub(crate) struct Failed {
     pub(crate) message: String,
     /// Objects that asked for what is not in force because of it.
     pub(crate) missing: BTreeSet<ObjectRef>,
+    /// What was found beside it.
+    pub(crate) findings: Vec<Diagnostic>,
     /// Whether it passes by itself.
     pub(crate) passing: bool,
     /// Which attempt it was, from 1.
@@ -86,6 +91,7 @@ impl Failed {
             code: failure.code(),
             message: failure.to_string(),
             missing: failure.missing(),
+            findings: failure.findings().to_vec(),
             passing: failure.is_passing(),
             attempt,
         }
