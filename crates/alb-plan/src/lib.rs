@@ -11,6 +11,9 @@
 //! - [`plan_delete`] takes a gateway down, [`plan_servers`] changes the servers of one group,
 //!   [`plan_servers_beside`] those of ours in a group of somebody else ([`ServerMark`]).
 //!
+//! The API takes or refuses the rules of one call together. Whoever makes a refused call again rule by rule keeps the old
+//! rules that a refused one [`succeeds`], and plans again where a step is [`Step::all_or_nothing`].
+//!
 //! What makes a plan small: rules are matched by content, not by position ([`RuleIdentity`]); their priorities are sparse,
 //! so that a new rule takes a free number; of rules in a new order, as many as possible stay where they are; and a rule
 //! that only does something else is changed in place.
