@@ -304,7 +304,9 @@ impl<'a> Context<'a> {
                 }
             };
             let id = self.steps.push_as(op, waits, call.hitless);
-            self.steps.get_mut(id).all_or_nothing = call.all_or_nothing;
+            if call.all_or_nothing {
+                self.steps.keep_whole(id);
+            }
             self.work[index].last_rule_step = Some(id);
             previous = Some(id);
             if self.work[index].found.is_none() {

@@ -53,8 +53,9 @@ impl Steps {
         id
     }
 
-    pub(super) fn get_mut(&mut self, id: StepId) -> &mut Step {
-        &mut self.steps[id.0]
+    /// Notes that a step is made as a whole or not at all.
+    pub(super) fn keep_whole(&mut self, id: StepId) {
+        self.steps[id.0].all_or_nothing = true;
     }
 
     /// The last step on a resource so far.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use alb_model::Rule;
+use rustc_hash::FxHashMap;
 
 use super::diff::{Change, RuleOp};
 use super::forms::cheapest;
@@ -52,7 +53,10 @@ pub(crate) fn schedule(
         if units.iter().map(|u| u.changes.len()).sum::<usize>() > SEARCHED {
             return (blunt(units, room, batch, resolve), true);
         }
-        return (Tight::new(units, room).run(batch, resolve), true);
+        let ways = [false, true].map(|eager| Tight::new(units, room).run(eager, batch, resolve));
+        let noticed = |calls: &Vec<Call>| calls.iter().filter(|call| !call.hitless).count();
+        let best = ways.into_iter().min_by_key(|calls| (noticed(calls), calls.len()));
+        return (best.unwrap_or_default(), true);
     }
     let mut spare = room - created;
     let mut calls = Vec::new();
@@ -160,6 +164,8 @@ struct Tight<'a, 'b> {
     orders: Vec<Order>,
     done: Vec<Vec<bool>>,
     room: usize,
+    /// For a listener, a deletion and a creation: the first change that is in the way of making both in one.
+    in_the_way: FxHashMap<[usize; 3], usize>,
     out: Vec<(usize, Kind, Vec<Change<'a>>, bool)>,
 }
 
@@ -172,13 +178,16 @@ impl<'a, 'b> Tight<'a, 'b> {
             done: nodes.iter().map(|n| vec![false; n.len()]).collect(),
             nodes,
             room,
+            in_the_way: FxHashMap::default(),
             out: Vec::new(),
         }
     }
 
-    fn run(mut self, batch: Batch, resolve: &dyn Fn(&Rule) -> Rule) -> Vec<Call> {
+    /// `eager`: what can become its successor does so even while there is room.
+    fn run(mut self, eager: bool, batch: Batch, resolve: &dyn Fn(&Rule) -> Rule) -> Vec<Call> {
         while self.done.iter().flatten().any(|done| !done) {
-            if !self.free() && !self.convert() && !self.force() {
+            let goes_on = eager && self.convert(false) || self.free() || self.convert(true) || self.force();
+            if !goes_on {
                 break;
             }
         }
@@ -253,13 +262,9 @@ impl<'a, 'b> Tight<'a, 'b> {
     }
 
     /// Lets a rule that only waits for its successor become it. One that may have to stay for another's sake does so only if
-    /// there is no choice.
-    fn convert(&mut self) -> bool {
-        let all = |_: &Change<'a>, _: &[Change<'a>]| true;
-        self.convert_if(|merged, changes| !merged.takes_what_may_stay(changes)) || self.convert_if(all)
-    }
-
-    fn convert_if(&mut self, fits: impl Fn(&Change<'a>, &[Change<'a>]) -> bool) -> bool {
+    /// there is no choice, and `takes`.
+    fn convert(&mut self, takes: bool) -> bool {
+        let mut taking = None;
         for unit in 0..self.units.len() {
             let changes = &self.units[unit].changes;
             for created in self.waiting(unit, Kind::Create) {
@@ -267,29 +272,32 @@ impl<'a, 'b> Tight<'a, 'b> {
                     continue;
                 }
                 for deleted in self.waiting(unit, Kind::Delete) {
-                    let merged = Change::convert(&changes[deleted], &changes[created]);
-                    if merged.is_some_and(|merged| fits(&merged, changes))
-                        && self.is_smooth(unit, deleted, created)
-                        && self.merge(unit, deleted, created, true)
-                    {
-                        return true;
+                    let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
+                        continue;
+                    };
+                    if !self.is_smooth([unit, deleted, created], &merged.node()) {
+                        continue;
                     }
+                    if !merged.takes_what_may_stay(changes) {
+                        return self.merge(unit, deleted, created, true);
+                    }
+                    taking = taking.or(takes.then_some([unit, deleted, created]));
                 }
             }
         }
-        false
+        taking.is_some_and(|[unit, deleted, created]| self.merge(unit, deleted, created, true))
     }
 
-    /// Whether nothing that is still to be done has to come before the conversion.
-    fn is_smooth(&self, unit: usize, deleted: usize, created: usize) -> bool {
-        let changes = &self.units[unit].changes;
-        let Some(merged) = Change::convert(&changes[deleted], &changes[created]) else {
-            return false;
-        };
-        let merged = merged.node();
-        (0..changes.len())
-            .filter(|i| !self.done[unit][*i] && *i != deleted && *i != created)
-            .all(|i| !precedes(&self.nodes[unit][i], &merged))
+    /// Whether nothing that is still to be done has to come before the conversion. What was found in the way last time is
+    /// looked at first: all before it is done, or never was.
+    fn is_smooth(&mut self, [unit, deleted, created]: [usize; 3], merged: &Node<'a>) -> bool {
+        let (nodes, done) = (&self.nodes[unit], &self.done[unit]);
+        let at = self.in_the_way.entry([unit, deleted, created]).or_default();
+        let blocks = |i: usize| !done[i] && i != deleted && i != created && precedes(&nodes[i], merged);
+        while *at < nodes.len() && !blocks(*at) {
+            *at += 1;
+        }
+        *at == nodes.len()
     }
 
     fn merge(&mut self, unit: usize, deleted: usize, created: usize, hitless: bool) -> bool {

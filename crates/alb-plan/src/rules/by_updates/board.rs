@@ -128,15 +128,21 @@ impl<'a, 'u> Board<'a, 'u> {
     }
 }
 
+/// Pairs of a rule that goes and one that it may not become if the one call may be made and the other not: a rule that is
+/// wanted as it is becomes no other, nor one that has to stay if a new one is refused.
 fn barred(
     changes: &[Change<'_>],
     pieces: &[Piece<'_>],
     going: &[usize],
     coming: &[usize],
 ) -> Vec<(usize, usize)> {
-    let change = |piece: usize| pieces[piece].change.map(|at| &changes[at]);
     let is_barred = |goes: usize, comes: usize| {
-        change(goes).is_some_and(|goes| goes.is_kept_from(pieces[comes].rule, changes))
+        let (gone, made) = (pieces[goes].change, pieces[comes].change);
+        let Some(change) = gone.map(|at| &changes[at]) else {
+            return false;
+        };
+        let is_wanted = change.wanted.is_some() && !change.edits;
+        gone != made && is_wanted || change.is_kept_from(pieces[comes].rule, changes)
     };
     let pairs = going
         .iter()
