@@ -11,8 +11,8 @@
 //! - [`plan_delete`] takes a gateway down, [`plan_servers`] changes the servers of one group,
 //!   [`plan_servers_beside`] those of ours in a group of somebody else ([`ServerMark`]).
 //!
-//! The API takes or refuses the rules of one call together. Whoever makes a refused call again rule by rule keeps the old
-//! rules that a refused one [`succeeds`], and plans again where a step is [`Step::all_or_nothing`].
+//! The API takes or refuses the rules of one call together. For whoever goes on without a rule that it refuses, [`LeftOut`]
+//! says which old rules stay in its place, and when to plan again ([`Step::all_or_nothing`]).
 //!
 //! What makes a plan small: rules are matched by content, not by position ([`RuleIdentity`]); their priorities are sparse,
 //! so that a new rule takes a free number; of rules in a new order, as many as possible stay where they are; and a rule
@@ -69,6 +69,7 @@ mod convert;
 mod describe;
 mod identity;
 mod ids;
+mod left_out;
 mod mark;
 pub mod observe;
 mod observed;
@@ -84,6 +85,7 @@ pub use build::servers_request;
 pub use describe::{actions as describe_actions, conditions as describe_conditions};
 pub use identity::{RULE_NAME_PREFIX, RuleIdentity, is_controller_rule_name, rule_name};
 pub use ids::{Resolved, Unresolved};
+pub use left_out::LeftOut;
 pub use mark::ServerMark;
 pub use observed::{
     Observed, ObservedAcl, ObservedCertificate, ObservedListener, ObservedLoadBalancer, ObservedRule,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alb_api::{Client, ErrorClass};
 use alb_model::Gateway;
-use alb_plan::{Observed, Plan, Resolved, Step, StepOp};
+use alb_plan::{LeftOut, Observed, Plan, Resolved, Step, StepOp};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -12,7 +12,6 @@ use rand::RngExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::kept::LeftOut;
 use super::names::RuleNames;
 use super::queue::Queue;
 use super::step::{Outcome, Runner, refuses_for_good};
@@ -134,10 +133,12 @@ pub async fn execute_with(
         while running.len() < parallel.max(1) && !cancel.is_cancelled() && !ended.stops() {
             let Some(index) = queue.take() else { break };
             let (step, without) = queue.step(index);
-            if let Some(without) = without {
-                left_out.note(&without, &names);
+            if let Some((listener, rules)) = without.and_then(|op| names.wanted(&op)) {
+                left_out.note(listener, rules);
             }
-            let Some(step) = step.and_then(|step| left_out.trim(step, observed)) else {
+            let limit = plan.rules.limit;
+            let step = step.and_then(|step| left_out.trim(step, queue.after(index), limit, observed));
+            let Some(step) = step else {
                 queue.skip(index);
                 continue;
             };
@@ -153,7 +154,12 @@ pub async fn execute_with(
             break;
         };
         learn(&outcome, &mut ids, observed);
-        left_out.note_refused(&plan.steps[index].op, &outcome.refused, &names);
+        if !outcome.refused.is_empty()
+            && let Some((listener, _)) = names.wanted(&plan.steps[index].op)
+        {
+            let refused = outcome.refused.iter();
+            left_out.note(listener, refused.filter_map(|refusal| names.named(&refusal.rule)));
+        }
         ended.refused.extend(outcome.refused);
         if let Some((refusal, without_effect)) = outcome.refused_script {
             ended.uncertain |= !without_effect;
@@ -210,7 +216,7 @@ impl Ended {
     fn fail(&mut self, step: Option<&Step>, error: ExecError, without_effect: bool) {
         self.uncertain |= !without_effect || matches!(error, ExecError::Stale { .. });
         let class = error.class();
-        self.stop |= stops(&error);
+        self.stop |= weight(&error) > 0;
         if let Some(StepOp::CreateRules { rules, .. }) = step.map(|step| &step.op)
             && class == Some(ErrorClass::Quota)
         {
@@ -218,7 +224,11 @@ impl Ended {
             self.too_many_rules = Some(least);
         }
         // What stops everything explains more than what failed beside it.
-        if self.failure.is_none() || self.stop && !self.failure.as_ref().is_some_and(stops) {
+        if self
+            .failure
+            .as_ref()
+            .is_none_or(|known| weight(known) < weight(&error))
+        {
             self.failure = Some(error);
         }
     }
@@ -270,8 +280,13 @@ impl Ended {
     }
 }
 
-/// Whether nothing more starts: the plan does not fit any more, or the API asks for fewer calls.
-fn stops(error: &ExecError) -> bool {
-    matches!(error, ExecError::Stale { .. } | ExecError::Indivisible { .. })
-        || matches!(error.class(), Some(ErrorClass::Throttled { .. }))
+/// How much an error says of the whole plan. Above 0 nothing more starts: the plan does not fit any more, or the API asks
+/// for fewer calls.
+fn weight(error: &ExecError) -> u8 {
+    match error {
+        ExecError::Stale { .. } => 2,
+        ExecError::Indivisible { .. } => 1,
+        _ if matches!(error.class(), Some(ErrorClass::Throttled { .. })) => 2,
+        _ => 0,
+    }
 }

@@ -15,7 +15,6 @@ mod certificate;
 mod error;
 mod execute;
 mod followed;
-mod kept;
 mod names;
 mod queue;
 mod servers;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_model::{Action, Gateway, ObjectRef, Rule, ServerGroupKey, ServerGroupRef};
-use alb_plan::{Observed, RuleUpdate, StepOp, rule_name};
+use alb_plan::{ListenerKey, Observed, RuleUpdate, StepOp, rule_name};
 
 /// The wanted rules by the names they have in the cloud.
 pub(super) struct RuleNames<'a> {
@@ -40,23 +40,41 @@ impl<'a> RuleNames<'a> {
         named.or_else(|| self.rule_of_id(&update.id))
     }
 
+    /// The wanted rule of a name, or the one that a rule of this id is.
+    pub(super) fn named(&self, name_or_id: &str) -> Option<&'a Rule> {
+        self.rule(name_or_id).or_else(|| self.rule_of_id(name_or_id))
+    }
+
+    /// The wanted rules that a call makes or changes, and their listener.
+    pub(super) fn wanted(&self, op: &StepOp) -> Option<(ListenerKey, Vec<&'a Rule>)> {
+        match op {
+            StepOp::CreateRules { listener, rules } => {
+                let rules = rules.iter().filter_map(|rule| self.rule(&rule.name));
+                Some((*listener, rules.collect()))
+            }
+            StepOp::UpdateRules { listener, rules } => {
+                let rules = rules.iter().filter_map(|update| self.updated(update));
+                Some((*listener, rules.collect()))
+            }
+            _ => None,
+        }
+    }
+
     /// The objects whose rules a step makes, changes, or needs.
     pub(super) fn objects(&self, op: &StepOp) -> BTreeSet<ObjectRef> {
         let mut objects = BTreeSet::new();
         let mut add = |rule: &Rule| objects.extend(rule.origins.iter().map(|o| ObjectRef::clone(&o.object)));
         match op {
-            StepOp::CreateRules { rules, .. } => {
-                rules.iter().filter_map(|r| self.rule(&r.name)).for_each(add);
-            }
-            StepOp::UpdateRules { rules, .. } => {
-                rules.iter().filter_map(|u| self.updated(u)).for_each(add);
-            }
             StepOp::CreateServerGroup { key, .. }
             | StepOp::Servers {
                 group: ServerGroupRef::Managed(key),
                 ..
             } => self.users(key).for_each(&mut add),
-            _ => {}
+            _ => self
+                .wanted(op)
+                .into_iter()
+                .flat_map(|(_, rules)| rules)
+                .for_each(&mut add),
         }
         objects
     }

@@ -99,6 +99,14 @@ impl<'a> Queue<'a> {
         (made, left_out)
     }
 
+    /// The steps behind one that are still to be made, in the order of the plan.
+    pub(super) fn after(&self, index: usize) -> impl Iterator<Item = &'a Step> {
+        let later = self.plan.steps.iter().zip(&self.state).skip(index + 1);
+        later
+            .filter(|(_, state)| !state.finished && !state.lost)
+            .map(|(step, _)| step)
+    }
+
     /// What is not in force, and will not be by this plan.
     pub(super) fn left(&self) -> impl Iterator<Item = StepOp> {
         let steps = self.plan.steps.iter().zip(&self.state);

@@ -208,7 +208,8 @@ impl<S: CertificateSource> Runner<'_, S> {
             rule: name,
             description,
             origins: wanted.map(|rule| rule.origins.clone()).unwrap_or_default(),
-            is_change: matches!(op, StepOp::UpdateRules { .. }),
+            // A rule that was to become another one was no earlier form of it.
+            is_change: matches!(op, StepOp::UpdateRules { rules, .. } if rules.iter().all(|r| r.conditions.is_none())),
             code: error.code().unwrap_or_default().to_owned(),
             message: for_people(error),
         })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alb_model::{Diagnostic, ObjectRef, Severity};
+use alb_model::{Diagnostic, Gateway, ObjectRef, Severity};
 use albconfig_crd::LoadBalancerStatus;
 use concurrency_scheduler::Priority;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -50,7 +50,11 @@ impl Run {
                     self.give_address(key, &hostname);
                 }
             }
-            Report::Failed { albconfig, failed } => self.failed(&albconfig, &failed),
+            Report::Failed {
+                albconfig,
+                wish,
+                failed,
+            } => self.failed(&albconfig, wish.as_ref(), &failed),
             Report::PoolFailed { key, failed } => self.pool_failed(&key, &failed),
             Report::Followed { group, wish, failed } => self.followed(&group, &wish, failed.as_ref()),
             Report::Marked { group, services } => self.marked(&group, &services),
@@ -130,7 +134,7 @@ impl Run {
         }
     }
 
-    fn failed(&mut self, name: &Arc<str>, failed: &Failed) {
+    fn failed(&mut self, name: &Arc<str>, wish: Option<&Arc<Gateway>>, failed: &Failed) {
         if !self.is_worth_telling(name, failed) {
             return;
         }
@@ -141,7 +145,10 @@ impl Run {
             self.tell(&object, BTreeSet::from([failure]));
             return;
         };
-        let found: Vec<_> = wanted.findings.iter().chain(&failed.findings).cloned().collect();
+        // What was found of an earlier wish may be mended by now: the next attempt tells.
+        let is_current = wish.is_some_and(|wish| Arc::ptr_eq(wish, &wanted.gateway));
+        let beside = failed.findings.iter().filter(|_| is_current);
+        let found: Vec<_> = wanted.findings.iter().chain(beside).cloned().collect();
         let mut all = found.clone();
         all.push(failure);
         all.extend(hurt(failed, failed.missing.iter().cloned()));

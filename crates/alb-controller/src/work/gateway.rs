@@ -47,8 +47,13 @@ impl Worker {
             Wish::Go(albconfig) => self.go(name, albconfig, cancelled).await,
         };
         if let Err(failure) = &result {
+            let wish = match &job.wish {
+                Wish::Be(wanted) => Some(wanted.gateway.clone()),
+                Wish::Go(_) => None,
+            };
             self.report(Report::Failed {
                 albconfig: name.clone(),
+                wish,
                 failed: Failed::new(failure, attempt),
             });
         }

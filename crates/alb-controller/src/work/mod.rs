@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_model::{Diagnostic, ObjectRef, Server};
+use alb_model::{Diagnostic, Gateway, ObjectRef, Server};
 use alb_plan::ServerMark;
 use albconfig_crd::LoadBalancerStatus;
 use concurrency_scheduler::{Attempt, Handler, Outcome};
@@ -46,7 +46,12 @@ pub(crate) enum Report {
         missing: BTreeSet<ObjectRef>,
     },
     /// An attempt to change a gateway failed; whether it is repeated is the scheduler's business.
-    Failed { albconfig: Arc<str>, failed: Failed },
+    Failed {
+        albconfig: Arc<str>,
+        /// What was to be made; `None` if it was to go.
+        wish: Option<Arc<Gateway>>,
+        failed: Failed,
+    },
     /// An attempt to change the servers of a group failed.
     PoolFailed { key: PoolKey, failed: Failed },
     /// The ALB is deleted or released.
