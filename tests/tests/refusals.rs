@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use alb_sim::Fault;
+use alb_sim::{Config, Fault, PerEdition, Quotas};
 use albconfig_crd::Reading;
 use anyhow::{Result, ensure};
 use e2e::course::{config, system_with, turned};
@@ -268,6 +268,41 @@ async fn serve(stack: &Stack, rules: &[(&str, &[(&str, &str)])]) -> Result<()> {
         .await
 }
 
+const SHOP: &str = "shop.example.com";
+
+/// Two paths of one host, each with its rule, are in force.
+async fn two_paths(stack: &mut Stack) -> Result<()> {
+    stack.apply_gateway().await?;
+    for (app, address) in [
+        ("cart", "10.0.1.1"),
+        ("pay", "10.0.2.1"),
+        ("shop", "10.0.3.1"),
+        ("blog", "10.0.4.1"),
+    ] {
+        stack.application(app, &[address]).await?;
+    }
+    serve(stack, &[(SHOP, &[("/shop/cart", "cart"), ("/shop/pay", "pay")])]).await?;
+    stack.start_controller().await?;
+    stack
+        .answers("http://shop.example.com/shop/cart/1", "200 cart")
+        .await?;
+    stack
+        .answers("http://shop.example.com/shop/pay/1", "200 pay")
+        .await
+}
+
+/// One rule for both, and one for another host.
+async fn replace(stack: &Stack) -> Result<()> {
+    serve(
+        stack,
+        &[
+            (SHOP, &[("/shop", "shop")]),
+            ("blog.example.com", &[("/", "blog")]),
+        ],
+    )
+    .await
+}
+
 /// Two rules become two others in one call. One of the new ones takes over from both, so both have to stay if it is refused;
 /// by that call one of them would have become the other new rule.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -294,24 +329,7 @@ async fn rules_stay_for_a_refused_one_although_the_fewest_calls_would_have_turne
     ] {
         let mut stack = system_with(config()).await?;
         stack.options().resync_interval = 1;
-        stack.apply_gateway().await?;
-        for (app, address) in [
-            ("cart", "10.0.1.1"),
-            ("pay", "10.0.2.1"),
-            ("shop", "10.0.3.1"),
-            ("blog", "10.0.4.1"),
-        ] {
-            stack.application(app, &[address]).await?;
-        }
-        let (shop, blog) = ("shop.example.com", "blog.example.com");
-        serve(&stack, &[(shop, &[("/shop/cart", "cart"), ("/shop/pay", "pay")])]).await?;
-        stack.start_controller().await?;
-        stack
-            .answers("http://shop.example.com/shop/cart/1", "200 cart")
-            .await?;
-        stack
-            .answers("http://shop.example.com/shop/pay/1", "200 pay")
-            .await?;
+        two_paths(&mut stack).await?;
 
         stack.sim.inject(fault.forever());
         let meanwhile = [
@@ -322,7 +340,7 @@ async fn rules_stay_for_a_refused_one_although_the_fewest_calls_would_have_turne
         ];
         let prober = Prober::start(stack.sim.clone(), meanwhile.to_vec());
         let before = stack.writes().len();
-        serve(&stack, &[(shop, &[("/shop", "shop")]), (blog, &[("/", "blog")])]).await?;
+        replace(&stack).await?;
         turned(&prober, &meanwhile, "the other rule").await?;
         stack::until("an Event on the Ingress", LIMIT, || told(&stack, "all", reason)).await?;
         let (_, wrong) = prober.stop().await;
@@ -348,6 +366,46 @@ async fn rules_stay_for_a_refused_one_although_the_fewest_calls_would_have_turne
         turned(&prober, &after, "the trouble is over").await?;
         let (_, wrong) = prober.stop().await;
         ensure!(wrong.is_empty(), "{wrong:#?}");
+        stack.quiet(Duration::from_millis(200)).await?;
+        stack.finish().await?;
+    }
+    Ok(())
+}
+
+/// With no room beside the old rules, one of them stays, and the other makes room for what is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_the_quota_a_refused_rule_keeps_no_other_from_being_made() -> Result<()> {
+    for quota_is_known in [true, false] {
+        let quotas = Quotas {
+            rules_per_load_balancer: PerEdition::all(3),
+            ..Quotas::default()
+        };
+        let mut stack = system_with(Config { quotas, ..config() }).await?;
+        stack.options().resync_interval = 1;
+        stack.options().rule_quota = quota_is_known.then_some(3);
+        two_paths(&mut stack).await?;
+
+        stack.sim.inject(
+            Fault::error(400, "IllegalParam.Values")
+                .having("/shop/*")
+                .forever(),
+        );
+        replace(&stack).await?;
+        stack.answers("http://blog.example.com/", "200 blog").await?;
+        stack::until("an Event on the Ingress", LIMIT, || {
+            told(&stack, "all", "RuleRefused")
+        })
+        .await?;
+        let mut answers = Vec::new();
+        for path in ["cart", "pay"] {
+            let answer = stack.get(&format!("http://{SHOP}/shop/{path}/1")).await?;
+            answers.extend(answer.map(|answer| answer.summary()));
+        }
+        ensure!(answers == ["404", "200 pay"], "{answers:?}");
+        stack.sim.clear_faults();
+        stack
+            .answers("http://shop.example.com/shop/cart/1", "200 shop")
+            .await?;
         stack.quiet(Duration::from_millis(200)).await?;
         stack.finish().await?;
     }

@@ -43,9 +43,10 @@ pub struct Step {
     /// Whether every request is answered as before or as after, at all times. False steps are the last resort at a
     /// full rule quota, or an exchange the API knows no smooth way for; a diagnostic says which.
     pub hitless: bool,
-    /// Whether its rules are made together or not at all, and only if no rule of the listener was refused before. Such a call
-    /// turns an old rule into another one, while a third takes over its requests: if that one is refused, nothing of the
-    /// call may be made, for the old rule has to stay. Plan again with [`crate::Options::divisible`] then.
+    /// Whether its rules are made together or not at all, and only if no rule of the listener was refused before
+    /// ([`crate::LeftOut::forbids`]). Such a call turns an old rule into another one, while a third takes over its requests:
+    /// if that one is refused, nothing of the call may be made, for the old rule has to stay. Plan again with
+    /// [`crate::Options::divisible`] then.
     pub all_or_nothing: bool,
     /// When it is complete.
     pub completion: Completion,
