@@ -26,9 +26,8 @@ impl<'a> LeftOut<'a> {
     /// Whether a step must not be made any more: its rules go together with others, of which some are left out. Plan again
     /// with [`Options::divisible`](crate::Options::divisible).
     pub fn forbids(&self, step: &Step) -> bool {
-        let listener = match &step.op {
-            StepOp::CreateRules { listener, .. } | StepOp::UpdateRules { listener, .. } => listener,
-            _ => return false,
+        let (StepOp::CreateRules { listener, .. } | StepOp::UpdateRules { listener, .. }) = &step.op else {
+            return false;
         };
         step.all_or_nothing && self.rules.contains_key(listener)
     }
