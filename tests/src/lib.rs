@@ -265,17 +265,29 @@ impl Stack {
     /// # Errors
     /// What the API server refuses.
     pub async fn ingress(&self, name: &str, host: &str, paths: &[(&str, &str)]) -> Result<()> {
-        let paths: Vec<_> = paths
+        self.ingress_of_hosts(name, &[(host, paths)]).await
+    }
+
+    /// An Ingress of the test's class: hosts with `Prefix` paths, each with its Service.
+    ///
+    /// # Errors
+    /// What the API server refuses.
+    pub async fn ingress_of_hosts(&self, name: &str, hosts: &[(&str, &[(&str, &str)])]) -> Result<()> {
+        let path = |(path, service): &(&str, &str)| {
+            json!({ "path": path, "pathType": "Prefix",
+                    "backend": { "service": { "name": service, "port": { "name": "http" } } } })
+        };
+        let rules: Vec<_> = hosts
             .iter()
-            .map(|(path, service)| {
-                json!({ "path": path, "pathType": "Prefix",
-                        "backend": { "service": { "name": service, "port": { "name": "http" } } } })
+            .map(|(host, paths)| {
+                let paths: Vec<_> = paths.iter().map(path).collect();
+                json!({ "host": host, "http": { "paths": paths } })
             })
             .collect();
         let ingress = json!({
             "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
             "metadata": { "name": name, "namespace": self.name },
-            "spec": { "ingressClassName": self.name, "rules": [{ "host": host, "http": { "paths": paths } }] },
+            "spec": { "ingressClassName": self.name, "rules": rules },
         });
         stack::apply(&self.kube, &[ingress]).await
     }

@@ -244,30 +244,6 @@ async fn a_refused_script_costs_only_itself() -> Result<()> {
     Ok(())
 }
 
-/// The Ingress has these paths, each with its Service, on these hosts.
-async fn serve(stack: &Stack, rules: &[(&str, &[(&str, &str)])]) -> Result<()> {
-    let rules: Vec<Value> = rules
-        .iter()
-        .map(|(host, paths)| {
-            let paths: Vec<Value> = paths
-                .iter()
-                .map(|(path, service)| {
-                    json!({ "path": path, "pathType": "Prefix",
-                            "backend": { "service": { "name": service, "port": { "name": "http" } } } })
-                })
-                .collect();
-            json!({ "host": host, "http": { "paths": paths } })
-        })
-        .collect();
-    stack
-        .apply_values(&[json!({
-            "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-            "metadata": { "name": "all", "namespace": stack.name },
-            "spec": { "ingressClassName": stack.name, "rules": rules },
-        })])
-        .await
-}
-
 const SHOP: &str = "shop.example.com";
 
 /// Two paths of one host, each with its rule, are in force.
@@ -281,7 +257,9 @@ async fn two_paths(stack: &mut Stack) -> Result<()> {
     ] {
         stack.application(app, &[address]).await?;
     }
-    serve(stack, &[(SHOP, &[("/shop/cart", "cart"), ("/shop/pay", "pay")])]).await?;
+    stack
+        .ingress_of_hosts("all", &[(SHOP, &[("/shop/cart", "cart"), ("/shop/pay", "pay")])])
+        .await?;
     stack.start_controller().await?;
     stack
         .answers("http://shop.example.com/shop/cart/1", "200 cart")
@@ -293,14 +271,15 @@ async fn two_paths(stack: &mut Stack) -> Result<()> {
 
 /// One rule for both, and one for another host.
 async fn replace(stack: &Stack) -> Result<()> {
-    serve(
-        stack,
-        &[
-            (SHOP, &[("/shop", "shop")]),
-            ("blog.example.com", &[("/", "blog")]),
-        ],
-    )
-    .await
+    stack
+        .ingress_of_hosts(
+            "all",
+            &[
+                (SHOP, &[("/shop", "shop")]),
+                ("blog.example.com", &[("/", "blog")]),
+            ],
+        )
+        .await
 }
 
 /// Two rules become two others in one call. One of the new ones takes over from both, so both have to stay if it is refused;
