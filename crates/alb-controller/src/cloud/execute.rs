@@ -91,9 +91,9 @@ pub async fn execute(
 /// # Errors
 /// The first step that failed. Steps that do not depend on it are made all the same, unless the API throttles, the world has
 /// moved on, or a rule is refused in the middle of changes that go together ([`ExecError::Indivisible`]): then nothing more
-/// starts. A rule that the API refuses does not keep the others of its call from
-/// being made ([`Execution::refused`]), nor does one whose server group it refuses; an old rule that such a rule was to
-/// succeed stays. A script that it refuses costs nothing else ([`Execution::refused_scripts`]).
+/// starts. A rule that the API refuses does not keep the others of its call from being made ([`Execution::refused`]), nor
+/// does one whose server group it refuses; old rules that such a rule was to succeed stay while there is room
+/// ([`LeftOut`]). A script that it refuses costs nothing else ([`Execution::refused_scripts`]).
 #[allow(
     clippy::too_many_arguments,
     reason = "the plan, its two sides, and three ways to reach out of it"
