@@ -65,40 +65,60 @@ pub fn rule(priority: i32, name: &str, host: &str, paths: &[&str], group: &str) 
     }
 }
 
-/// A load balancer without listeners.
+/// A load balancer without listeners, protected as the open-source controller protects its own.
 ///
 /// # Errors
 /// What the API refuses.
 pub async fn load_balancer(client: &Client, name: &str, tags: Vec<alb::Tag>) -> Result<String> {
+    let wanted = alb::CreateLoadBalancer {
+        deletion_protection_enabled: Some(true),
+        modification_protection_config: Some(alb::ModificationProtectionConfig {
+            status: Some("ConsoleProtection".into()),
+            reason: Some("Managed by ACK".into()),
+        }),
+        tag: tags,
+        ..plain_load_balancer(name)
+    };
+    create(client, &wanted).await
+}
+
+/// A load balancer as somebody makes it by hand, with a listener on port 80 and an empty server group for it.
+///
+/// # Errors
+/// What the API refuses.
+pub async fn load_balancer_by_hand(client: &Client, name: &str) -> Result<String> {
+    let id = create(client, &plain_load_balancer(name)).await?;
+    let group = server_group(client, name, Vec::new(), &[]).await?;
+    listener(client, &id, 80, "by hand", &group).await?;
+    Ok(id)
+}
+
+fn plain_load_balancer(name: &str) -> alb::CreateLoadBalancer {
     let zone = |vswitch: &str, zone: &str| alb::ZoneMapping {
         vswitch_id: vswitch.into(),
         zone_id: zone.into(),
         ..Default::default()
     };
-    let made = client
-        .send(&alb::CreateLoadBalancer {
-            address_type: "Internet".into(),
-            vpc_id: "vpc-sim".into(),
-            load_balancer_edition: "Standard".into(),
-            load_balancer_name: Some(name.into()),
-            load_balancer_billing_config: alb::LoadBalancerBillingConfig {
-                pay_type: "PostPay".into(),
-                ..Default::default()
-            },
-            zone_mappings: vec![
-                zone("vsw-sim-a", "cn-hangzhou-h"),
-                zone("vsw-sim-b", "cn-hangzhou-i"),
-            ],
-            deletion_protection_enabled: Some(true),
-            modification_protection_config: Some(alb::ModificationProtectionConfig {
-                status: Some("ConsoleProtection".into()),
-                reason: Some("Managed by ACK".into()),
-            }),
-            tag: tags,
+    alb::CreateLoadBalancer {
+        address_type: "Internet".into(),
+        vpc_id: "vpc-sim".into(),
+        load_balancer_edition: "Standard".into(),
+        load_balancer_name: Some(name.into()),
+        load_balancer_billing_config: alb::LoadBalancerBillingConfig {
+            pay_type: "PostPay".into(),
             ..Default::default()
-        })
-        .await?;
-    let id = made.load_balancer_id;
+        },
+        zone_mappings: vec![
+            zone("vsw-sim-a", "cn-hangzhou-h"),
+            zone("vsw-sim-b", "cn-hangzhou-i"),
+        ],
+        ..Default::default()
+    }
+}
+
+/// Makes a load balancer and waits until it is active.
+async fn create(client: &Client, wanted: &alb::CreateLoadBalancer) -> Result<String> {
+    let id = client.send(wanted).await?.load_balancer_id;
     let get = alb::GetLoadBalancerAttribute {
         load_balancer_id: id.clone(),
     };

@@ -1,74 +1,14 @@
 //! A load balancer that was there before.
 
-use alb_api::{Client as AlbClient, alb};
 use albconfig_crd::Reading;
 use anyhow::Result;
-use e2e::{LIMIT, Stack};
+use e2e::{LIMIT, Stack, prefill};
 use examples::stack;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use crate::{apply, reported, shown};
-
-/// Makes a load balancer by hand, with one listener on port 80 that is not ours.
-async fn foreign_load_balancer(stack: &Stack, client: &AlbClient) -> Result<String> {
-    let zone = |vswitch: &str, zone: &str| alb::ZoneMapping {
-        vswitch_id: vswitch.into(),
-        zone_id: zone.into(),
-        ..Default::default()
-    };
-    let made = client
-        .send(&alb::CreateLoadBalancer {
-            address_type: "Internet".into(),
-            vpc_id: "vpc-sim".into(),
-            load_balancer_edition: "Standard".into(),
-            load_balancer_billing_config: alb::LoadBalancerBillingConfig {
-                pay_type: "PostPay".into(),
-                bandwidth_package_id: None,
-            },
-            zone_mappings: vec![
-                zone("vsw-sim-a", "cn-hangzhou-h"),
-                zone("vsw-sim-b", "cn-hangzhou-i"),
-            ],
-            load_balancer_name: Some("by-hand".into()),
-            ..Default::default()
-        })
-        .await?;
-    let group = client
-        .send(&alb::CreateServerGroup {
-            server_group_name: "by-hand".into(),
-            vpc_id: Some("vpc-sim".into()),
-            ..Default::default()
-        })
-        .await?;
-    stack::until("the load balancer and its group", LIMIT, || async {
-        Ok(stack.sim.is_settled().then_some(()))
-    })
-    .await?;
-    client
-        .send(&alb::CreateListener {
-            load_balancer_id: made.load_balancer_id.clone(),
-            listener_port: 80,
-            listener_protocol: "HTTP".into(),
-            listener_description: Some("by hand".into()),
-            default_actions: vec![alb::DefaultAction {
-                kind: "ForwardGroup".into(),
-                forward_group_config: alb::DefaultForwardGroupConfig {
-                    server_group_tuples: vec![alb::ServerGroupTarget {
-                        server_group_id: group.server_group_id,
-                    }],
-                },
-            }],
-            ..Default::default()
-        })
-        .await?;
-    stack::until("the listener", LIMIT, || async {
-        Ok(stack.sim.is_settled().then_some(()))
-    })
-    .await?;
-    Ok(made.load_balancer_id)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_balancer_reused_by_id_changes_as_far_as_the_override_flags_say_and_is_released() -> Result<()>
@@ -86,7 +26,7 @@ async fn a_load_balancer_reused_by_id_changes_as_far_as_the_override_flags_say_a
         (true, Some(true), "ours", "80/HTTP ours, 8080/HTTP ours"),
     ];
     for (row, (force, listeners, name, wanted)) in rows.into_iter().enumerate() {
-        let id = foreign_load_balancer(&stack, &client).await?;
+        let id = prefill::load_balancer_by_hand(&client, "by-hand").await?;
         let albconfig = format!("{}-{row}", stack.name);
         let mut config = json!({ "id": id, "name": "ours", "forceOverride": force, "tags": [{ "key": "team", "value": "x" }] });
         if let Some(listeners) = listeners {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use alb_api::alb;
 use alb_sim::VSwitch;
 use anyhow::{Context, Result, ensure};
 use e2e::traffic::{Ask, Reply};
-use e2e::{LIMIT, Stack};
+use e2e::{LIMIT, Stack, prefill};
 use examples::backend::Backend;
 use examples::stack;
 use k8s_openapi::api::events::v1::Event;
@@ -79,8 +78,10 @@ impl Lab {
         });
         stack::apply(&stack.kube, &[secret]).await?;
         let mut foreign = BTreeMap::new();
+        let client = stack::alb_client(&stack.sim)?;
         for placeholder in [REUSED, FORCED] {
-            foreign.insert(placeholder, foreign_load_balancer(&stack).await?);
+            let id = prefill::load_balancer_by_hand(&client, "foreign").await?;
+            foreign.insert(placeholder, id);
         }
         Ok(Self { stack, foreign })
     }
@@ -297,68 +298,6 @@ impl Lab {
             .map(|(_, balancer)| balancer.clone())
             .with_context(|| format!("no load balancer has a rule for {host}"))
     }
-}
-
-/// Makes a load balancer with a listener on port 80 that answers 503, as somebody with the console would.
-async fn foreign_load_balancer(stack: &Stack) -> Result<String> {
-    let client = stack::alb_client(&stack.sim)?;
-    let zone = |vswitch: &str, zone: &str| alb::ZoneMapping {
-        vswitch_id: vswitch.into(),
-        zone_id: zone.into(),
-        ..Default::default()
-    };
-    let made = client
-        .send(&alb::CreateLoadBalancer {
-            address_type: "Internet".into(),
-            vpc_id: "vpc-sim".into(),
-            load_balancer_edition: "Standard".into(),
-            load_balancer_billing_config: alb::LoadBalancerBillingConfig {
-                pay_type: "PostPay".into(),
-                ..Default::default()
-            },
-            zone_mappings: vec![
-                zone("vsw-sim-a", "cn-hangzhou-h"),
-                zone("vsw-sim-b", "cn-hangzhou-i"),
-            ],
-            load_balancer_name: Some("foreign".into()),
-            ..Default::default()
-        })
-        .await?;
-    let group = client
-        .send(&alb::CreateServerGroup {
-            server_group_name: "foreign".into(),
-            server_group_type: Some("Ip".into()),
-            vpc_id: Some("vpc-sim".into()),
-            ..Default::default()
-        })
-        .await?;
-    settled(stack).await?;
-    let target = alb::ServerGroupTarget {
-        server_group_id: group.server_group_id,
-    };
-    client
-        .send(&alb::CreateListener {
-            load_balancer_id: made.load_balancer_id.clone(),
-            listener_port: 80,
-            listener_protocol: "HTTP".into(),
-            default_actions: vec![alb::DefaultAction {
-                kind: "ForwardGroup".into(),
-                forward_group_config: alb::DefaultForwardGroupConfig {
-                    server_group_tuples: vec![target],
-                },
-            }],
-            ..Default::default()
-        })
-        .await?;
-    settled(stack).await?;
-    Ok(made.load_balancer_id)
-}
-
-async fn settled(stack: &Stack) -> Result<()> {
-    stack::until("all jobs to end", LIMIT, || async {
-        Ok(stack.sim.is_settled().then_some(()))
-    })
-    .await
 }
 
 pub(crate) fn has_address(ingress: &Ingress) -> bool {

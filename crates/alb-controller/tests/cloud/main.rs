@@ -101,9 +101,26 @@ pub(crate) async fn advance(
     wish: &Wish,
     observed: &mut Observed,
 ) -> Result<Execution, Unfinished> {
-    let (plan, desired) = planned(observed, wish);
-    let cancel = CancellationToken::new();
-    execute(client, &plan, &desired, observed, certificates, POLL, &cancel).await
+    let planned = planned(observed, wish);
+    attempt(
+        client,
+        certificates,
+        &planned,
+        observed,
+        &CancellationToken::new(),
+    )
+    .await
+}
+
+/// Makes a plan, as its gateway is wanted, true.
+pub(crate) async fn attempt(
+    client: &Client,
+    certificates: &Certificates,
+    (plan, desired): &(Plan, Gateway),
+    observed: &mut Observed,
+    cancel: &CancellationToken,
+) -> Result<Execution, Unfinished> {
+    execute(client, plan, desired, observed, certificates, POLL, cancel).await
 }
 
 /// Tries again, as the scheduler does.

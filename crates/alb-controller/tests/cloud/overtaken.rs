@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_api::alb;
-use alb_controller::cloud::{ExecError, execute, observe};
+use alb_controller::cloud::{ExecError, observe};
 use alb_model::Action;
 use alb_sim::Fault;
 use tokio_util::sync::CancellationToken;
 
 use crate::shop::{rule, shop, to};
-use crate::{Certificates, POLL, arrive, assert_arrived, client, converge, ownership, planned, start};
+use crate::{
+    Certificates, POLL, arrive, assert_arrived, attempt, client, converge, ownership, planned, start,
+};
 
 #[tokio::test]
 async fn a_lost_answer_leaves_doubt_even_if_the_next_one_is_a_refusal() {
@@ -39,7 +41,7 @@ async fn a_plan_that_the_world_has_overtaken_stops() {
     let mut wanted = shop();
     Arc::make_mut(&mut wanted.listeners[0].rules[1]).actions = vec![Action::forward_to(to("cart"))];
     let wish = Some(wanted);
-    let (overtaken, desired) = planned(&observed, &wish);
+    let overtaken = planned(&observed, &wish);
     let gone = alb::DeleteRules {
         rule_ids: observed.listeners[0]
             .rules
@@ -52,17 +54,8 @@ async fn a_plan_that_the_world_has_overtaken_stops() {
     client.wait_job(&job, POLL, Duration::from_secs(5)).await.unwrap();
 
     let cancel = CancellationToken::new();
-    let error = execute(
-        &client,
-        &overtaken,
-        &desired,
-        &mut observed,
-        &certificates,
-        POLL,
-        &cancel,
-    )
-    .await
-    .unwrap_err();
+    let attempted = attempt(&client, &certificates, &overtaken, &mut observed, &cancel).await;
+    let error = attempted.unwrap_err();
     assert!(matches!(*error.error, ExecError::Stale { .. }), "{error}");
     assert!(!error.is_known);
     arrive(&client, &certificates, &wish).await;
@@ -76,21 +69,12 @@ async fn nothing_starts_after_cancellation() {
     let sim = start().await;
     let client = client(&sim);
     let mut observed = observe(&client, &ownership(), None).await.unwrap();
-    let (plan, desired) = planned(&observed, &Some(shop()));
+    let planned = planned(&observed, &Some(shop()));
     let cancel = CancellationToken::new();
     cancel.cancel();
     sim.clear_calls();
-    let error = execute(
-        &client,
-        &plan,
-        &desired,
-        &mut observed,
-        &certificates,
-        POLL,
-        &cancel,
-    )
-    .await
-    .unwrap_err();
+    let attempted = attempt(&client, &certificates, &planned, &mut observed, &cancel).await;
+    let error = attempted.unwrap_err();
     assert!(
         matches!(*error.error, ExecError::Cancelled { done: 0, .. }),
         "{error}"

@@ -27,6 +27,16 @@ impl Phase {
     pub(crate) fn serves(self) -> bool {
         matches!(self, Self::Ready | Self::Configuring | Self::Deleting)
     }
+
+    /// The word for it in answers; those for the first two differ between kinds of resources.
+    fn status(self, creating: &'static str, ready: &'static str) -> &'static str {
+        match self {
+            Self::Creating => creating,
+            Self::Ready => ready,
+            Self::Configuring => "Configuring",
+            Self::Deleting | Self::Failed => "Deleting",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -53,11 +63,8 @@ pub(crate) struct LoadBalancer {
 impl LoadBalancer {
     pub(crate) fn status(&self) -> &'static str {
         match self.phase {
-            Phase::Creating => "Provisioning",
-            Phase::Ready => "Active",
-            Phase::Configuring => "Configuring",
-            Phase::Deleting => "Deleting",
             Phase::Failed => "CreateFailed",
+            phase => phase.status("Provisioning", "Active"),
         }
     }
 }
@@ -88,13 +95,8 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn status(&self) -> &'static str {
-        match self.phase {
-            Phase::Creating => "Provisioning",
-            Phase::Ready if self.stopped => "Stopped",
-            Phase::Ready => "Running",
-            Phase::Configuring => "Configuring",
-            Phase::Deleting | Phase::Failed => "Deleting",
-        }
+        let ready = if self.stopped { "Stopped" } else { "Running" };
+        self.phase.status("Provisioning", ready)
     }
 
     /// Groups of the default action, now and pending.
@@ -119,12 +121,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn status(&self) -> &'static str {
-        match self.phase {
-            Phase::Creating => "Creating",
-            Phase::Ready => "Available",
-            Phase::Configuring => "Configuring",
-            Phase::Deleting | Phase::Failed => "Deleting",
-        }
+        self.phase.status("Creating", "Available")
     }
 }
 
@@ -186,12 +183,7 @@ pub(crate) struct RuleContent {
 
 impl Rule {
     pub(crate) fn status(&self) -> &'static str {
-        match self.phase {
-            Phase::Creating => "Provisioning",
-            Phase::Ready => "Available",
-            Phase::Configuring => "Configuring",
-            Phase::Deleting | Phase::Failed => "Deleting",
-        }
+        self.phase.status("Provisioning", "Available")
     }
 
     /// Groups it forwards or mirrors to, now and pending.
@@ -216,12 +208,7 @@ pub(crate) struct ServerGroup {
 
 impl ServerGroup {
     pub(crate) fn status(&self) -> &'static str {
-        match self.phase {
-            Phase::Creating => "Creating",
-            Phase::Ready => "Available",
-            Phase::Configuring => "Configuring",
-            Phase::Deleting | Phase::Failed => "Deleting",
-        }
+        self.phase.status("Creating", "Available")
     }
 }
 
@@ -278,12 +265,7 @@ pub(crate) struct Acl {
 
 impl Acl {
     pub(crate) fn status(&self) -> &'static str {
-        match self.phase {
-            Phase::Creating => "Creating",
-            Phase::Ready => "Available",
-            Phase::Configuring => "Configuring",
-            Phase::Deleting | Phase::Failed => "Deleting",
-        }
+        self.phase.status("Creating", "Available")
     }
 }
 
