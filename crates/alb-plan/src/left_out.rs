@@ -55,9 +55,12 @@ impl<'a> LeftOut<'a> {
                     .cloned()
                     .collect();
                 let gone = ids.len() - kept.len();
-                let most = observed.rule_count() - gone + self.growth(later, observed);
-                // They are deleted from the bottom; so those that would go first go.
-                kept.drain(..most.saturating_sub(limit).min(kept.len()));
+                let growth = self.growth(later, observed);
+                let most = observed.rule_count() - gone + growth;
+                // No more of them than is needed, whatever the limit. Rules are deleted from the bottom, so those that
+                // would go first go.
+                let needed = most.saturating_sub(limit).min(growth);
+                kept.drain(..needed.min(kept.len()));
                 ids.retain(|id| !kept.contains(id));
                 (!ids.is_empty()).then_some(step)
             }
@@ -103,4 +106,89 @@ fn is_used(group_id: &str, observed: &Observed) -> bool {
         let actions = listener.rules.iter().flat_map(|rule| &rule.rule.actions);
         is_it(&listener.attributes.default_group) || actions.flat_map(Action::server_groups).any(is_it)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use alb_model::{Condition, Listener, ListenerProtocol};
+
+    use super::*;
+    use crate::observed::{ObservedListener, ObservedRule};
+    use crate::step::{Completion, StepId};
+
+    const HTTP: ListenerKey = (80, ListenerProtocol::Http);
+
+    fn rule(path: &str) -> Rule {
+        Rule {
+            id: Some(path.into()),
+            conditions: vec![Condition::host(["a.com"]), Condition::path([path])],
+            ..Rule::default()
+        }
+    }
+
+    fn step(op: StepOp) -> Step {
+        Step {
+            id: StepId(0),
+            op,
+            waits_for: Vec::new(),
+            may_fail: Vec::new(),
+            hitless: true,
+            all_or_nothing: false,
+            completion: Completion::Job,
+        }
+    }
+
+    /// What is still deleted of `/b` and `/a`, which a refused rule was to succeed, and `/other`.
+    fn deleted(limit: usize, to_come: usize) -> Vec<String> {
+        let there = |path| ObservedRule {
+            rule: Rule {
+                conditions: match path {
+                    "/other" => vec![Condition::path([path])],
+                    _ => rule(path).conditions,
+                },
+                ..rule(path)
+            },
+            ..ObservedRule::default()
+        };
+        let observed = Observed {
+            listeners: vec![ObservedListener {
+                attributes: Listener {
+                    port: 80,
+                    ..Listener::default()
+                },
+                rules: ["/a", "/b", "/other"].map(there).to_vec(),
+                ..ObservedListener::default()
+            }],
+            ..Observed::default()
+        };
+        let refused = rule("/*");
+        let mut left_out = LeftOut::default();
+        left_out.note(HTTP, [&refused]);
+        let deletion = step(StepOp::DeleteRules {
+            listener: HTTP,
+            ids: ["/other", "/b", "/a"].map(str::to_owned).to_vec(),
+        });
+        let creation = step(StepOp::CreateRules {
+            listener: HTTP,
+            rules: vec![rule("/new"); to_come],
+        });
+        match left_out
+            .trim(deletion, [&creation], limit, &observed)
+            .map(|step| step.op)
+        {
+            Some(StepOp::DeleteRules { ids, .. }) => ids,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rules_stay_as_far_as_there_is_room_for_those_to_come() {
+        assert_eq!(deleted(10, 2), ["/other"]);
+        assert_eq!(deleted(4, 2), ["/other"]);
+        assert_eq!(deleted(3, 2), ["/other", "/b"]);
+        assert_eq!(deleted(2, 2), ["/other", "/b", "/a"]);
+        // Over the limit already: nothing goes for nothing.
+        assert_eq!(deleted(1, 0), ["/other"]);
+        assert_eq!(deleted(1, 1), ["/other", "/b"]);
+    }
 }

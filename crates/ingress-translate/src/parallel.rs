@@ -1,4 +1,7 @@
 //! The same for many things, on all cores.
+//!
+//! Threads live as long as one call: it happens at the start and when the settings of all change, and whoever embeds this
+//! crate should find no pool of threads that it did not ask for.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
